@@ -1,0 +1,1 @@
+"""The audit log of a workspace: producers' SDK, worker, store and alerts."""

@@ -1,0 +1,1 @@
+"""The vocabulary: schemas, wire format, catalogue of actions, reasons. Imports nothing of ours."""
