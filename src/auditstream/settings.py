@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     )
     drain_seconds: Seconds = Field(10.0, description="How long a stopping worker may drain.")
 
+    metrics_port: int = Field(
+        0, ge=0, le=65_535, description="Loopback port of Prometheus metrics; 0: none."
+    )
+
     max_event_bytes: int = Field(1_048_576, gt=0, description="Size of a record value at most.")
     max_future_seconds: Seconds = Field(
         86_400.0, description="How far an event's time may lie ahead of the worker's clock."
