@@ -1,0 +1,69 @@
+"""Settings: sources, order, and errors that name the variable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from auditstream.errors import ConfigurationError
+from auditstream.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_later_source_wins(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flag beats the environment, which beats the file, which beats the default."""
+    (elsewhere / "auditstream.toml").write_text(
+        'events_topic = "file"\nalerts_topic = "file"\nrejected_topic = "file"\n'
+    )
+    monkeypatch.setenv("AUDITSTREAM_ALERTS_TOPIC", "environment")
+    monkeypatch.setenv("AUDITSTREAM_REJECTED_TOPIC", "environment")
+    settings = load_settings(rejected_topic="flag", consumer_group=None)
+    assert settings.events_topic == "file"
+    assert settings.alerts_topic == "environment"
+    assert settings.rejected_topic == "flag"
+    assert settings.consumer_group == "auditstream"
+
+
+def test_named_file(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AUDITSTREAM_CONFIG names another file; one that is missing is an error."""
+    path = elsewhere / "production.toml"
+    path.write_text("append_rows = 7\n")
+    monkeypatch.setenv("AUDITSTREAM_CONFIG", str(path))
+    assert load_settings().append_rows == 7
+    path.unlink()
+    with pytest.raises(ConfigurationError, match=r"AUDITSTREAM_CONFIG.*production\.toml"):
+        load_settings()
+
+
+def test_wrong_values_name_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every wrong variable is named, with what it takes."""
+    monkeypatch.setenv("AUDITSTREAM_APPEND_ROWS", "-3")
+    monkeypatch.setenv("AUDITSTREAM_FETCH_SECONDS", "soon")
+    with pytest.raises(ConfigurationError) as error:
+        load_settings()
+    assert "AUDITSTREAM_APPEND_ROWS" in str(error.value)
+    assert "AUDITSTREAM_FETCH_SECONDS" in str(error.value)
+
+
+def test_misspelt_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is no setting is refused, so that a typing error is not ignored."""
+    monkeypatch.setenv("AUDITSTREAM_KAFKA_BROKER", "kafka:9092")
+    with pytest.raises(ConfigurationError, match="AUDITSTREAM_KAFKA_BROKER is not a setting"):
+        load_settings()
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the settings nor an error about them shows a password."""
+    monkeypatch.setenv("AUDITSTREAM_CLICKHOUSE_PASSWORD", "hunter2")
+    assert "hunter2" not in repr(load_settings())
+    monkeypatch.setenv("AUDITSTREAM_RETENTION_DAYS", "-1")
+    with pytest.raises(ConfigurationError) as error:
+        load_settings()
+    assert "hunter2" not in str(error.value)
