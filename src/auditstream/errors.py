@@ -10,7 +10,8 @@ AuditStreamError
 ├── ServiceUnavailableError    Kafka, ClickHouse or a registry cannot be reached
 ├── StoreError                 ClickHouse refused a statement
 │   ├── MigrationError         a migration failed or does not match the one applied
-│   └── WatermarkMovedError    another writer owns the partition; abandon and re-assign
+│   ├── WatermarkMovedError    another writer owns the partition; abandon and re-assign
+│   └── AbandonedError         given up as the caller asked; it may have landed or may land yet
 └── RuleError                  a detection rule is wrong; names file and line
 """
 
@@ -90,6 +91,10 @@ class MigrationError(StoreError):
 
 class WatermarkMovedError(StoreError):
     """Another writer has appended to the partition: abandon what is in flight and start again."""
+
+
+class AbandonedError(StoreError):
+    """Given up as the caller asked, before it was decided: it may have landed, or may land yet."""
 
 
 class RuleError(AuditStreamError):

@@ -1,0 +1,5 @@
+"""`python -m auditstream.cli`."""
+
+from auditstream.cli import main
+
+main()

@@ -1,0 +1,141 @@
+"""`auditstream demo`: the whole way of an event on this machine, with sample data."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import tempfile
+import time
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from auditstream.cli.demonstration.counts import Counts
+    from auditstream.cli.stack import Stack
+    from auditstream.story import Story
+
+EXAMPLE: Final = "auditstream demo --events 10000 --exit"
+INTERRUPTED: Final = 130
+
+
+class Output(StrEnum):
+    """Forms of the demo's result."""
+
+    text = "text"
+    json = "json"
+
+
+def register(app: typer.Typer, panel: str) -> None:
+    """Add the command to the app."""
+    app.command("demo", rich_help_panel=panel, epilog=f"Example: {EXAMPLE}")(run_demo)
+
+
+def run_demo(
+    events: Annotated[
+        int, typer.Option("--events", min=250, help="Records that are published in all.")
+    ] = 10_000,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", help="The same seed tells the same story.", show_default="random"),
+    ] = None,
+    leave: Annotated[
+        bool, typer.Option("--exit", help="End after the summary instead of staying up.")
+    ] = False,
+    form: Annotated[
+        Output, typer.Option("--format", "-f", help="json: one object with the counts.")
+    ] = Output.text,
+) -> None:
+    """Show everything on this machine: publish the story of a workspace, store it, find alerts.
+
+    Starts a broker, ClickHouse, a worker and a notifier on free ports in a temporary directory,
+    lets several services publish, and sums up what was stored, rejected and alerted. Then it stays
+    up until Ctrl-C for queries of your own. Nothing is left behind.
+    """
+    from rich.console import Console
+
+    from auditstream.cli.demonstration.run import tell
+    from auditstream.cli.stay import stay, where
+    from auditstream.story import Story
+
+    started = time.monotonic()
+    story = Story(secrets.randbelow(10_000) if seed is None else seed, events, datetime.now(UTC))
+    progress = Console(stderr=True, highlight=False)
+    staying = False
+    try:
+        with _stack(story, progress) as (stack, directory):
+            counts = tell(stack, story, progress)
+            seconds = round(time.monotonic() - started, 1)
+            _print(stack, counts, form, seconds)
+            for contradiction in counts.contradictions():
+                typer.echo(f"auditstream: the counts do not agree: {contradiction}", err=True)
+            staying = True
+            if not leave:
+                progress.print(where(stack.settings, directory))
+                stay(stack, progress)
+    except KeyboardInterrupt:
+        progress.print("stopped, nothing is left behind")
+        if not staying:
+            raise typer.Exit(INTERRUPTED) from None
+    if counts.contradictions():
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _stack(story: Story, progress: Console) -> Iterator[tuple[Stack, Path]]:
+    """Run a stack of its own, with default settings whatever the environment says."""
+    from auditstream.cli.running import announced
+    from auditstream.cli.stack import running_stack, stopped_by_signals
+    from auditstream.settings import Settings
+
+    with (
+        stopped_by_signals(),
+        tempfile.TemporaryDirectory(prefix="auditstream-", ignore_cleanup_errors=True) as name,
+        progress.status("starting") as status,
+        running_stack(Path(name), Settings.model_construct(), status.update) as stack,
+        announced("demo", stack.settings),
+    ):
+        status.stop()
+        if progress.is_terminal:
+            progress.print(
+                f"Publishing a story of {story.events:,} records in {story.workspaces} workspaces, "
+                f"seed {story.seed}"
+            )
+        yield stack, Path(name)
+
+
+def _print(stack: Stack, counts: Counts, form: Output, seconds: float) -> None:
+    from rich.console import Console
+
+    from auditstream.cli.demonstration.summary import page_width, print_summary
+    from auditstream.cli.output import print_json
+    from auditstream.cli.target import catalogue_of
+    from auditstream.store.connection import connect
+
+    if form is Output.json:
+        print_json(
+            {
+                "published": counts.published,
+                "stored": counts.table.events,
+                "rejected": counts.table.rejected,
+                "duplicates": counts.topic.repeats,
+                "alerts": counts.table.alerts,
+                "actions": counts.table.actions,
+                "seconds": seconds,
+            }
+        )
+        sys.stdout.flush()
+        return
+    console = Console(highlight=False)
+    console = Console(highlight=False, width=page_width(console))
+    catalogue = catalogue_of(stack.settings)
+    with closing(connect(stack.settings)) as store:
+        print_summary(console, store, counts, catalogue, seconds)

@@ -1,0 +1,55 @@
+"""`auditstream up`: everything on this machine, on a directory that stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLE = "auditstream up --data-dir ./audit-data"
+
+
+def register(app: typer.Typer, panel: str) -> None:
+    """Add the command to the app."""
+    app.command("up", rich_help_panel=panel, epilog=f"Example: {EXAMPLE}")(run_up)
+
+
+def run_up(
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--data-dir",
+            help="Where events are kept; made if missing.",
+            show_default="in the user's data directory",
+        ),
+    ] = None,
+) -> None:
+    """Run broker, ClickHouse, worker and notifier on this machine until Ctrl-C.
+
+    Events, alerts and rejected events are kept in the data directory. The broker keeps its records
+    in memory: what is published is stored within about a second, and is safe from then on.
+    """
+    import platformdirs
+    from rich.console import Console
+
+    from auditstream.cli.running import announced
+    from auditstream.cli.stack import running_stack, stopped_by_signals
+    from auditstream.cli.stay import stay, where
+    from auditstream.settings import load_settings
+
+    console = Console(highlight=False)
+    directory = data_dir or platformdirs.user_data_path("auditstream", appauthor=False)
+    base = load_settings()
+    try:
+        with (
+            stopped_by_signals(),
+            console.status("starting") as status,
+            running_stack(directory.absolute(), base, status.update) as stack,
+            announced("up", stack.settings),
+        ):
+            status.stop()
+            console.print(where(stack.settings, directory))
+            stay(stack, console)
+    except KeyboardInterrupt:
+        console.print("stopped")

@@ -1,0 +1,27 @@
+"""`auditstream worker`: from the topic to the table."""
+
+from __future__ import annotations
+
+import typer
+
+EXAMPLE = (
+    "AUDITSTREAM_KAFKA_BROKERS=kafka-1:9092 "
+    "AUDITSTREAM_CLICKHOUSE_URL=http://clickhouse-1:8123 auditstream worker"
+)
+
+
+def register(app: typer.Typer, panel: str) -> None:
+    """Add the command to the app."""
+    app.command("worker", rich_help_panel=panel, epilog=f"Example: {EXAMPLE}")(run_worker)
+
+
+def run_worker() -> None:
+    """Run a worker until SIGTERM or Ctrl-C: it reads events, checks, stores and alerts.
+
+    Start as many as you like: they share the partitions. The tables must be there: see
+    `auditstream migrate`. Settings come from the environment: see `auditstream config`.
+    """
+    from auditstream.settings import load_settings
+    from auditstream.worker.run import run
+
+    run(load_settings())

@@ -1,0 +1,1 @@
+"""From records to rows: decode, validate, deduplicate, enrich, detect; one step a file."""

@@ -1,0 +1,139 @@
+"""Read many datums at once: joined into one Avro object container file in memory.
+
+Polars reads containers by column, but knows neither frames nor where a datum was meant to end. So
+each row of the container's schema begins with the 5 bytes of the frame and ends with a guard, 16
+random bytes that stand after each value: wherever all guards are read back, each datum was read
+from its own first byte to its own last (https://avro.apache.org/docs/1.12.0/specification/).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from functools import cache
+from io import BytesIO
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from auditstream.contract.fields import Field, event_fields
+from auditstream.contract.schemas import FRAME, load_schema
+from auditstream.pipeline.structure import Datums
+from auditstream.store.columns import EVENT_SCHEMA
+
+GUARD_BYTES: Final = 16
+FAILURES: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+
+
+class Container(NamedTuple):
+    """A container file: `datums` are within `body`, at least 32 bytes before its end."""
+
+    body: bytes
+    guard: bytes
+    datums: Datums
+
+
+def join(values: Sequence[bytes], sizes: NDArray[np.int64]) -> Container:
+    """Join framed values; `sizes` are their sizes in bytes, at least 5 each."""
+    guard = secrets.token_bytes(GUARD_BYTES)
+    header = _layout().header
+    count = len(values)
+    total = int(sizes.sum()) + count * GUARD_BYTES
+    first = _long(count) + _long(total)
+    # One join and no copy: the guard is also what marks the start and the end of the block.
+    head = first + values[0] if count else first
+    body = guard.join((header, head, *values[1:], b"", b""))
+    ends = len(header) + GUARD_BYTES + len(first) + np.cumsum(sizes + GUARD_BYTES) - GUARD_BYTES
+    datums = Datums(np.frombuffer(body, np.uint8), ends - sizes + FRAME.size, ends)
+    return Container(body, guard, datums)
+
+
+def read(container: Container) -> pl.DataFrame | None:
+    """Return the events of well-formed datums of the current schema, one row each, in order.
+
+    None when a string is not UTF-8, or a datum is not well-formed after all.
+    """
+    try:
+        frame = pl.read_avro(BytesIO(container.body))
+        whole = (pl.col("guard") == pl.lit(container.guard, pl.Binary)).all()
+        if frame.height != len(container.datums.ends) or not frame.select(whole).item():
+            return None
+        return frame.select(_layout().columns)
+    except FAILURES:
+        return None
+
+
+class _Layout(NamedTuple):
+    header: bytes
+    columns: tuple[pl.Expr, ...]
+
+
+@cache
+def _layout() -> _Layout:
+    schema = {
+        "type": "record",
+        "name": "Row",
+        "fields": [
+            {"name": "frame", "type": {"type": "fixed", "name": "Frame", "size": FRAME.size}},
+            *_flat(load_schema("audit_event")["fields"], ""),
+            {"name": "guard", "type": {"type": "fixed", "name": "Guard", "size": GUARD_BYTES}},
+        ],
+    }
+    text = json.dumps(schema).encode()
+    meta = (b"avro.schema", text, b"avro.codec", b"null")
+    header = b"Obj\x01" + _long(2) + b"".join(_long(len(part)) + part for part in meta) + _long(0)
+    return _Layout(header, tuple(_columns(event_fields())))
+
+
+def _flat(fields: list[dict[str, Any]], prefix: str) -> Iterator[dict[str, Any]]:
+    # The reader knows no records in records, unless they are optional.
+    for field in fields:
+        kind = field["type"]
+        if isinstance(kind, dict) and kind["type"] == "record":
+            yield from _flat(kind["fields"], f"{prefix}{field['name']}_")
+        else:
+            yield {"name": prefix + field["name"], "type": _plain(kind)}
+
+
+def _plain(schema: Any) -> Any:
+    """Strip what the reader does not know or need; a symbol is read as its number."""
+    if isinstance(schema, list):
+        return [_plain(branch) for branch in schema]
+    if isinstance(schema, str):
+        return schema
+    kind = schema["type"]
+    if kind == "enum":
+        return "int"
+    if kind == "array":
+        return {"type": "array", "items": _plain(schema["items"])}
+    if kind == "record":
+        fields = [{"name": item["name"], "type": _plain(item["type"])} for item in schema["fields"]]
+        return {"type": "record", "name": schema["name"], "fields": fields}
+    return kind
+
+
+def _columns(fields: tuple[Field, ...]) -> Iterator[pl.Expr]:
+    for field in fields:
+        name = field.path.replace(".", "_")
+        if field.kind == "record" and field.nullable:
+            for child in field.children:
+                value = pl.col(name).struct.field(child.name)
+                yield value.alias(child.path.replace(".", "_"))
+        elif field.kind == "record":
+            yield from _columns(field.children)
+        elif field.kind == "enum":
+            yield pl.lit(pl.Series(field.symbols)).gather(pl.col(name)).alias(name)
+        else:
+            yield pl.col(name).cast(EVENT_SCHEMA[name])
+
+
+def _long(number: int) -> bytes:
+    left, out = number << 1, bytearray()
+    while left > 0x7F:
+        out.append(left & 0x7F | 0x80)
+        left >>= 7
+    out.append(left)
+    return bytes(out)

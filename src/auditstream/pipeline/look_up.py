@@ -1,0 +1,51 @@
+"""Look up: what the history knows about the events of a batch. The one step with I/O.
+
+Each function blocks until the history answers, and raises AuditStreamError when it cannot.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from auditstream.pipeline.actions import Actions
+from auditstream.pipeline.history import PAYLOAD, ROLE_KEY, History
+from auditstream.store.columns import EVENT_SCHEMA, PAYLOAD_SCHEMA, Schema
+
+ROLE_SCHEMA: Schema = {
+    **dict.fromkeys(ROLE_KEY, pl.String),
+    "occurred_at": EVENT_SCHEMA["occurred_at"],
+    "kafka_offset": EVENT_SCHEMA["kafka_offset"],
+    "role": pl.String,
+}
+
+
+def look_up_events(events: pl.DataFrame, history: History) -> pl.DataFrame:
+    """Return the stored events that have an event id of the batch: columns `PAYLOAD`."""
+    if events.is_empty():
+        return pl.DataFrame(schema=PAYLOAD_SCHEMA)
+    known = history.events_by_id(events["event_id"], events["event_id_minute"].unique())
+    return known.select(PAYLOAD).cast(pl.Schema(PAYLOAD_SCHEMA))
+
+
+def look_up_roles(events: pl.DataFrame, history: History, actions: Actions) -> pl.DataFrame:
+    """Return the roles once held by those whose previous role the producer did not send.
+
+    Columns: `ROLE_KEY`, `occurred_at`, `kafka_offset`, `role` (null: removed).
+    """
+    asked = touches_role(actions) & pl.col("previous_role").is_null()
+    keys = events.select("workspace_id", "entity_id", subject_id=subject_id(), asked=asked)
+    keys = keys.filter("asked").select(ROLE_KEY).unique()
+    if keys.is_empty():
+        return pl.DataFrame(schema=ROLE_SCHEMA)
+    return history.roles(keys).select(list(ROLE_SCHEMA)).cast(pl.Schema(ROLE_SCHEMA))
+
+
+def touches_role(actions: Actions) -> pl.Expr:
+    """Return whether an event gives or removes a role."""
+    gives = actions.fact("has_scale") & pl.col("role").is_not_null()
+    return gives | actions.fact("is_removal")
+
+
+def subject_id() -> pl.Expr:
+    """Return whose role it is: the member's id, or the group's, "" for everyone."""
+    return pl.coalesce("member_id", "group_id", pl.lit(""))

@@ -1,0 +1,1 @@
+"""The producers' SDK: events are checked at once, kept safe, and sent in the background."""

@@ -1,0 +1,241 @@
+"""The thread that sends spooled events, in order, until the broker has acknowledged them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Final
+
+from confluent_kafka import KafkaError, Producer
+
+from auditstream.errors import ContractError, PublishError
+from auditstream.publish.config import PublishSettings
+from auditstream.publish.disk_spool import SpoolDamagedError
+from auditstream.publish.lane import Flight, Lane
+from auditstream.publish.lanes import Lanes
+from auditstream.publish.producer import (
+    REFUSED,
+    WINDOW_BYTES,
+    WINDOW_EVENTS,
+    new_producer,
+    take_back,
+)
+from auditstream.publish.registry import SchemaIds
+from auditstream.publish.stats import Counters
+
+LOG = logging.getLogger("auditstream.publish")
+
+_HAND_EVENTS: Final = 200
+_POLL_SECONDS: Final = 0.01
+_TROUBLED_POLL_SECONDS: Final = 0.1
+_IDLE_SECONDS: Final = 1.0
+_UPKEEP_SECONDS: Final = 1.0
+_ADOPT_SECONDS: Final = 60.0
+_WARN_SECONDS: Final = 60.0
+_PAUSE_SECONDS: Final = (0.1, 0.5, 2.0, 5.0)
+_END_SECONDS: Final = 0.5
+
+
+class DeliveryError(PublishError):
+    """The broker did not take an event; all that is not acknowledged is sent again."""
+
+
+class Sender:
+    """Sends adopted spools first, then the own one, through one idempotent producer at a time.
+
+    Whatever goes wrong, the producer is thrown away, and a new one starts at the oldest event that
+    was not acknowledged. So the first appearances of events in a partition are in order.
+    `damage` tells what is wrong with the own spool; the thread has then ended.
+    """
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        settings: PublishSettings,
+        schema_ids: SchemaIds,
+        counters: Counters,
+    ) -> None:
+        self.damage: SpoolDamagedError | None = None
+        self._lanes = lanes
+        self._settings = settings
+        self._schema_ids = schema_ids
+        self._counters = counters
+        self._producer: Producer | None = None
+        self._more = True
+        self._cautious = 0
+        self._troubled = False
+        self._scanned = False
+        self._next_adoption = self._next_upkeep = self._next_warning = 0.0
+        self._stop_at = float("inf")
+        self._wake = threading.Event()
+        self._progress = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="auditstream-sender", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that there is a new event; returns at once."""
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def wait_until_empty(self, seconds: float) -> bool:
+        """Wait until nothing waits to be acknowledged; return whether that came true in time."""
+        with self._progress:
+            return self._progress.wait_for(self._empty, timeout=seconds)
+
+    def stop(self, seconds: float) -> bool:
+        """Send what still waits for at most `seconds`, then end; return whether the thread has."""
+        self.end(seconds)
+        self._thread.join(seconds + 2 * _END_SECONDS)
+        return not self._thread.is_alive()
+
+    def end(self, seconds: float = 0.0) -> None:
+        """Have the thread end when nothing waits, or after `seconds`; returns at once."""
+        self._stop_at = time.monotonic() + seconds
+        self._wake.set()
+
+    def _empty(self) -> bool:
+        return self._scanned and not self._lanes.waiting()[0]
+
+    def _done(self) -> bool:
+        if self.damage is not None or time.monotonic() >= self._stop_at:
+            return True
+        return self._stop_at < float("inf") and self._empty()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._done():
+            acknowledged = self._counters.acknowledged
+            try:
+                self._deliver()
+            except SpoolDamagedError as error:
+                if not self._lanes.set_aside(error):
+                    self.damage = error
+            except Exception as error:  # noqa: BLE001  (the thread must go on)
+                self._note(error)
+                failures = 0 if self._counters.acknowledged > acknowledged else failures + 1
+                self._pause(_PAUSE_SECONDS[min(failures, len(_PAUSE_SECONDS) - 1)])
+        self._lanes.close()
+
+    def _deliver(self) -> None:
+        flight = Flight()
+        with self._lanes.busy:
+            producer = self._producer = new_producer(self._settings, self._note)
+        self._more = True
+        try:
+            while not self._done():
+                self._adopt()
+                self._hand_over(producer, flight)
+                self._wait(producer, flight)
+                self._settle()
+                self._check(flight)
+                self._tidy()
+        finally:
+            take_back(producer, _END_SECONDS)
+            self._settle()
+            for lane in self._lanes.all():
+                lane.cursor = 0
+            with self._lanes.busy:
+                self._producer = None
+                del producer
+
+    def _adopt(self) -> None:
+        if time.monotonic() >= self._next_adoption:
+            self._next_adoption = time.monotonic() + _ADOPT_SECONDS
+            self._more |= self._lanes.adopt()
+            self._scanned = True
+
+    def _hand_over(self, producer: Producer, flight: Flight) -> None:
+        if not self._more and not self._wake.is_set():
+            return
+        self._wake.clear()
+        self._more = True
+        window = 1 if self._cautious else WINDOW_EVENTS
+        for lane in self._lanes.all():
+            while (room := window - flight.events) > 0 and flight.size < WINDOW_BYTES:
+                space = WINDOW_BYTES - flight.size
+                events = lane.spool.read(lane.cursor, min(room, _HAND_EVENTS), space)
+                schema_id = self._schema_id(lane) if events else None
+                if schema_id is None:
+                    break
+                self._counters.repeated += lane.hand(producer, flight, schema_id, events)
+                producer.poll(0)
+            else:
+                return
+        self._more = False
+
+    def _schema_id(self, lane: Lane) -> int | None:
+        if lane.schema_id is None:
+            destination = lane.spool.destination
+            try:
+                lane.schema_id = self._schema_ids(destination.topic, destination.schema)
+            except ContractError as error:
+                LOG.warning("the spool %s waits for a newer release: %s", lane.spool.name, error)
+                self._lanes.close(lane)
+        return lane.schema_id
+
+    def _wait(self, producer: Producer, flight: Flight) -> None:
+        if flight.events and not self._more and not self._troubled:
+            time.sleep(0.02)
+            producer.poll(0)
+            return
+        if flight.events:
+            producer.poll(_TROUBLED_POLL_SECONDS if self._troubled else _POLL_SECONDS)
+            return
+        producer.poll(0)
+        if not self._more:
+            self._wake.wait(_IDLE_SECONDS)
+
+    def _settle(self) -> None:
+        for lane in self._lanes.all():
+            sizes = lane.take_acknowledged()
+            if sizes:
+                lane.spool.remove(sizes)
+                self._counters.acknowledged += len(sizes)
+                self._cautious = max(0, self._cautious - len(sizes))
+                if self._troubled:
+                    self._troubled = False
+                    LOG.info("audit events are delivered again")
+        self._lanes.close_empty()
+        with self._progress:
+            self._progress.notify_all()
+
+    def _check(self, flight: Flight) -> None:
+        if flight.failed is None:
+            return
+        lane, event, error = flight.failed
+        if error.code() in REFUSED:
+            if self._cautious:
+                lane.spool.refuse(event.position, event.size, str(error))
+                self._counters.refused += 1
+                LOG.error("the broker refused audit event %s: %s", event.event_id, error)
+            else:
+                # One event of the batch is to blame: send them one by one to find out which.
+                self._cautious = flight.events + flight.failures
+        raise DeliveryError(f"event {event.event_id} was not taken: {error}")
+
+    def _tidy(self) -> None:
+        if time.monotonic() >= self._next_upkeep:
+            self._next_upkeep = time.monotonic() + _UPKEEP_SECONDS
+            for spool in self._lanes.spools():
+                spool.tidy()
+
+    def _note(self, error: Exception | KafkaError) -> None:
+        self._troubled = True
+        self._counters.last_error = str(error)
+        if time.monotonic() >= self._next_warning:
+            self._next_warning = time.monotonic() + _WARN_SECONDS
+            LOG.warning(
+                "audit events cannot be delivered to %s: %s; %d wait",
+                self._settings.kafka_brokers,
+                error,
+                self._lanes.waiting()[0],
+            )
+
+    def _pause(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := min(end, self._stop_at) - time.monotonic()) > 0:
+            time.sleep(min(left, _TROUBLED_POLL_SECONDS))

@@ -1,0 +1,1 @@
+"""ClickHouse: connection, migrations, append, watermark, history, queries."""

@@ -1,0 +1,1 @@
+"""The worker: reads the events topic, runs the pipeline, appends to the table."""

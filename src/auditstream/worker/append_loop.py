@@ -1,0 +1,207 @@
+"""From processed batches to the table: one lane per partition, one append at a time in each."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+import polars as pl
+import structlog
+
+from auditstream.errors import AbandonedError, AuditStreamError, WatermarkMovedError
+from auditstream.pipeline.records import Processed
+from auditstream.settings import Settings
+from auditstream.store.append import append_events
+from auditstream.store.connection import Store
+from auditstream.store.rejects import append_rejects
+from auditstream.worker.assignment import Assignment
+from auditstream.worker.lane import Lane, Slice
+from auditstream.worker.metrics import metrics
+from auditstream.worker.source import Fetch, RecordSource
+
+T = TypeVar("T")
+log = structlog.get_logger("auditstream.append")
+
+APPENDS_AT_ONCE: Final = 4
+RETRY_SECONDS: Final = 1.0
+MAX_RETRY_SECONDS: Final = 30.0
+
+
+class AppendLoop:
+    """Stores processed batches, partition by partition, each append on the watermark before it.
+
+    It owns the assigned partitions: a revoked one is settled or abandoned before it is given up,
+    and one on which another writer has appended is started again from the table's watermark.
+    """
+
+    def __init__(self, settings: Settings, store: Store, source: RecordSource) -> None:
+        self._settings = settings
+        self._store = store
+        self._source = source
+        self._lanes: dict[int, Lane] = {}
+        self._threads = ThreadPoolExecutor(APPENDS_AT_ONCE, "append")
+        self._shrunk = asyncio.Event()
+
+    def current(self, fetch: Fetch) -> set[int]:
+        """Return the partitions of the fetch that are still held as they were when it was read."""
+        return {
+            partition
+            for partition, number in fetch.assignments.items()
+            if partition in self._lanes
+            and self._lanes[partition].assignment.number == number
+            and not self._lanes[partition].draining
+        }
+
+    def frames(self) -> list[pl.DataFrame]:
+        """Return the events that are not yet in the table; callable from any thread."""
+        return [frame for lane in list(self._lanes.values()) for frame in lane.frames()]
+
+    def add(self, fetch: Fetch, processed: Processed, delivered: asyncio.Future[None]) -> None:
+        """Queue what became of a fetch; shares of partitions given up meanwhile are dropped."""
+        since = time.monotonic()
+        ends = dict(zip(fetch.records.partitions, fetch.records.offsets, strict=True))
+        events = _by_partition(processed.events)
+        rejects = _by_partition(processed.rejects)
+        for partition in self.current(fetch):
+            share = Slice(
+                events=events.get(partition, processed.events.clear()),
+                rejects=rejects.get(partition, processed.rejects.clear()),
+                next_offset=ends[partition] + 1,
+                delivered=delivered,
+                since=since,
+            )
+            self._lanes[partition].add(share)
+        self._report_rows()
+
+    async def room(self) -> None:
+        """Wait while more rows are in memory than `buffer_rows`."""
+        while self._rows() >= self._settings.buffer_rows:
+            self._shrunk.clear()
+            await self._shrunk.wait()
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def assigned(self, assignment: Assignment) -> None:
+        """Open a lane for the partition."""
+        lane = Lane(assignment)
+        self._lanes[assignment.partition] = lane
+        lane.task = asyncio.create_task(self._run(lane))
+
+    async def revoked(self, partitions: Sequence[int], within: float) -> dict[int, int]:
+        """Settle the partitions, abandon those that take longer; return the next offsets."""
+        lanes = [self._lanes[partition] for partition in partitions if partition in self._lanes]
+        for lane in lanes:
+            lane.drain()
+        tasks = [lane.task for lane in lanes if lane.task is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=within)
+            if late:
+                await self.lost(partitions)
+        self._forget(lanes)
+        return {lane.assignment.partition: lane.settled for lane in lanes}
+
+    async def lost(self, partitions: Sequence[int]) -> None:
+        """Abandon the partitions; the store refuses what may still be in flight."""
+        lanes = [self._lanes[partition] for partition in partitions if partition in self._lanes]
+        for lane in lanes:
+            lane.abandon()
+        self._forget(lanes)
+
+    def _forget(self, lanes: Sequence[Lane]) -> None:
+        for lane in lanes:
+            if self._lanes.get(lane.assignment.partition) is lane:
+                del self._lanes[lane.assignment.partition]
+        self._report_rows()
+
+    async def _run(self, lane: Lane) -> None:
+        try:
+            while taken := await lane.take(
+                self._settings.append_rows, self._settings.append_seconds
+            ):
+                await self._settle(lane, taken)
+                lane.landed()
+                self._source.commit(lane.assignment.partition, lane.settled)
+                self._report_rows()
+        except AbandonedError:
+            log.info("abandoned", **_where(lane))
+        except WatermarkMovedError as error:
+            metrics.watermark_moved.inc()
+            log.warning("watermark_moved", error=str(error), **_where(lane))
+            self._restart(lane)
+        except Exception:
+            log.exception("append_broke", retry_seconds=MAX_RETRY_SECONDS, **_where(lane))
+            await asyncio.sleep(MAX_RETRY_SECONDS)
+            self._restart(lane)
+        self._report_rows()
+
+    def _restart(self, lane: Lane) -> None:
+        self._forget([lane])
+        self._source.reassign(lane.assignment)
+
+    async def _settle(self, lane: Lane, taken: list[Slice]) -> None:
+        """Make the slices durable: alerts and rejects first, then the events past them."""
+        for item in taken:
+            await asyncio.shield(item.delivered)
+        rejects = pl.concat([item.rejects for item in taken])
+        if rejects.height:
+            await self.store_it(
+                lambda: append_rejects(self._store, rejects, lane.abandoned), lane.abandoned
+            )
+            for reason, count in rejects["reason"].value_counts().iter_rows():
+                metrics.events_rejected.labels(reason).inc(count)
+        events = pl.concat([item.events for item in taken])
+        if events.height:
+            arrived = events["ingested_at"].max()
+            block = events.with_columns(ingested_at=pl.lit(arrived, events["ingested_at"].dtype))
+            with metrics.append_seconds.time():
+                await self.store_it(lambda: self._append(lane, block), lane.abandoned)
+            lane.watermark = events["kafka_offset"][-1]
+            metrics.events_stored.inc(events.height)
+
+    def _append(self, lane: Lane, events: pl.DataFrame) -> None:
+        held = lane.assignment
+        append_events(
+            self._store, held.stream, held.partition, lane.watermark, events, lane.abandoned
+        )
+
+    async def store_it(self, call: Callable[[], T], abandoned: threading.Event) -> T:
+        """Run a blocking call of the store on a thread, again while the store refuses it.
+
+        Raises:
+            AbandonedError: `abandoned` was set meanwhile.
+            WatermarkMovedError: another writer was first.
+        """
+        wait = RETRY_SECONDS
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+            except (AbandonedError, WatermarkMovedError):
+                raise
+            except AuditStreamError as error:
+                log.error("append_failed", error=str(error), retry_seconds=wait)
+            await asyncio.sleep(wait)
+            if abandoned.is_set():
+                raise AbandonedError("the partition was given up before its rows were stored")
+            wait = min(wait * 2, MAX_RETRY_SECONDS)
+
+    def _rows(self) -> int:
+        return sum(lane.rows for lane in self._lanes.values())
+
+    def _report_rows(self) -> None:
+        metrics.rows_pending.set(self._rows())
+        self._shrunk.set()
+
+
+def _by_partition(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:
+    parts = frame.partition_by("kafka_partition", as_dict=True, maintain_order=True)
+    return {int(key[0]): part.sort("kafka_offset") for key, part in parts.items()}
+
+
+def _where(lane: Lane) -> dict[str, object]:
+    return {"stream": lane.assignment.stream, "partition": lane.assignment.partition}

@@ -1,0 +1,105 @@
+"""From a fetch to the lanes: process, alert, queue for the table."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import structlog
+
+from auditstream.errors import ServiceUnavailableError, StoreError
+from auditstream.pipeline.pipeline import Pipeline
+from auditstream.pipeline.records import Processed
+from auditstream.settings import Settings
+from auditstream.store.alerts import append_alerts
+from auditstream.store.connection import Store
+from auditstream.store.history import StoredHistory
+from auditstream.store.watermark import read_watermarks
+from auditstream.worker.append_loop import AppendLoop
+from auditstream.worker.metrics import metrics
+from auditstream.worker.outbox import Outbox
+from auditstream.worker.pending import PendingHistory
+from auditstream.worker.source import Fetch, RecordSource
+
+log = structlog.get_logger("auditstream.intake")
+
+RETRY_SECONDS: Final = 0.5
+MAX_RETRY_SECONDS: Final = 10.0
+
+
+class Intake:
+    """Takes fetches in, one after the other, and hands what became of them to the lanes.
+
+    A step that needs the store waits for it while the store is away; the source keeps the
+    worker's place in the group meanwhile.
+    """
+
+    def __init__(self, settings: Settings, store: Store, pipeline: Pipeline) -> None:
+        self.source = RecordSource(settings, lambda stream: read_watermarks(store, stream))
+        self._settings = settings
+        self._store = store
+        self._pipeline = pipeline
+        self._lanes = AppendLoop(settings, store, self.source)
+        self._history = PendingHistory(StoredHistory(store), self._lanes.frames)
+        self._outbox = Outbox(settings)
+        self._thread = ThreadPoolExecutor(1, "pipeline")
+        self._stopping = threading.Event()
+
+    async def start(self) -> None:
+        """Join the group and begin to read."""
+        await self.source.start(self._lanes)
+
+    async def take(self, fetch: Fetch) -> None:
+        """Process one fetch and queue it; returns when there is room for another.
+
+        Raises nothing for what a record holds: that becomes a reject.
+        """
+        await self._lanes.room()
+        processed = await self._process(fetch)
+        if processed is not None:
+            delivered = asyncio.ensure_future(self._deliver(processed))
+            self._lanes.add(fetch, processed, delivered)
+            metrics.events_repeated.inc(processed.duplicates)
+
+    async def stop(self) -> None:
+        """Settle what was read, within the drain bound, and leave the group."""
+        until = time.monotonic() + self._settings.drain_seconds
+        self.source.stop_reading()
+        self._stopping.set()
+        while self.source.unread and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+        await self.source.close()
+        self._lanes.close()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _process(self, fetch: Fetch) -> Processed | None:
+        """Run the pipeline, again while the store is away; None when nothing is held any more."""
+        wait = RETRY_SECONDS
+        while held := self._lanes.current(fetch):
+            records = fetch.records.of_partitions(held)
+            try:
+                with metrics.process_seconds.time():
+                    return await asyncio.get_running_loop().run_in_executor(
+                        self._thread, self._pipeline.process, records, self._history
+                    )
+            except (ServiceUnavailableError, StoreError) as error:
+                log.warning("history_unknown", error=str(error), retry_seconds=wait)
+            if self._stopping.is_set():
+                return None
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, MAX_RETRY_SECONDS)
+        return None
+
+    async def _deliver(self, processed: Processed) -> None:
+        """Send alerts and rejects to their topics, and make the alerts rows of the table."""
+        await self._outbox.send(processed.alerts, processed.rejects)
+        if not processed.alerts:
+            return
+        for alert in processed.alerts:
+            metrics.alerts.labels(alert.rule_id).inc()
+        await self._lanes.store_it(
+            lambda: append_alerts(self._store, processed.alerts, self._stopping), self._stopping
+        )

@@ -1,0 +1,103 @@
+"""What waits to be stored of one assigned partition."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import polars as pl
+
+from auditstream.worker.assignment import Assignment
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One fetch's share of one partition: what becomes of its records up to `next_offset`.
+
+    `delivered` is done when the fetch's alerts and rejects are acknowledged; only then may an
+    append move the watermark past them. `since` is when the fetch was taken, monotonic seconds.
+    """
+
+    events: pl.DataFrame
+    rejects: pl.DataFrame
+    next_offset: int
+    delivered: asyncio.Future[None]
+    since: float
+
+    @property
+    def rows(self) -> int:
+        """Rows held in memory."""
+        return self.events.height + self.rejects.height
+
+
+class Lane:
+    """The slices of one partition in offset order, from assignment to revocation."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self.assignment = assignment
+        self.watermark = assignment.watermark
+        self.settled = assignment.position
+        self.abandoned = threading.Event()
+        self.draining = False
+        self.task: asyncio.Task[None] | None = None
+        self._slices: deque[Slice] = deque()
+        self._in_flight: list[Slice] = []
+        self._changed = asyncio.Event()
+
+    @property
+    def rows(self) -> int:
+        """Rows that are not yet in the table."""
+        return sum(item.rows for item in self._slices) + sum(item.rows for item in self._in_flight)
+
+    def frames(self) -> list[pl.DataFrame]:
+        """Return the events that are not yet in the table."""
+        return [item.events for item in (*self._in_flight, *self._slices) if item.events.height]
+
+    def add(self, item: Slice) -> None:
+        """Queue a slice; it follows those queued before."""
+        self._slices.append(item)
+        self._changed.set()
+
+    def drain(self) -> None:
+        """Store what is queued without waiting for more, then end."""
+        self.draining = True
+        self._changed.set()
+
+    def abandon(self) -> None:
+        """End without storing what is queued; an append that waits for the store gives up."""
+        self.abandoned.set()
+        self.drain()
+
+    async def take(self, rows: int, seconds: float) -> list[Slice]:
+        """Wait until `rows` are queued, the oldest is `seconds` old, or the lane is to end.
+
+        Returns slices of up to `rows` rows, at least one; none when the lane is to end. They
+        count as in flight until `landed`.
+        """
+        while not self.draining:
+            self._changed.clear()
+            wait = None
+            if self._slices:
+                wait = self._slices[0].since + seconds - time.monotonic()
+                if wait <= 0 or self.rows >= rows:
+                    break
+            try:
+                await asyncio.wait_for(self._changed.wait(), wait)
+            except TimeoutError:
+                break
+        if self.abandoned.is_set():
+            return []
+        taken, total = [], 0
+        while self._slices and (not taken or total + self._slices[0].rows <= rows):
+            taken.append(self._slices.popleft())
+            total += taken[-1].rows
+        self._in_flight = taken
+        return taken
+
+    def landed(self) -> None:
+        """The slices taken last are settled."""
+        self.settled = self._in_flight[-1].next_offset
+        self._in_flight = []

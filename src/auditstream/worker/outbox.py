@@ -1,0 +1,113 @@
+"""Alerts and rejected events on their topics, acknowledged before the watermark moves past them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from typing import Any, Final
+
+import fastavro
+import polars as pl
+import structlog
+from confluent_kafka import KafkaError, Message, Producer
+
+from auditstream.alerts.topic import encode_alert
+from auditstream.contract.alert import Alert
+from auditstream.contract.schemas import frame, parsed_schema, shipped_id
+from auditstream.kafka_config import kafka_config
+from auditstream.settings import Settings
+
+log = structlog.get_logger("auditstream.outbox")
+
+POLL_SECONDS: Final = 0.005
+RETRY_SECONDS: Final = 1.0
+
+
+class Outbox:
+    """Sends alerts and rejects; a send is repeated until Kafka has acknowledged every record.
+
+    A record may stand on its topic twice after a failure: alerts carry their id, rejects their
+    topic, partition and offset, by which a reader drops the repeat.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._alerts_topic = settings.alerts_topic
+        self._rejected_topic = settings.rejected_topic
+        self._producer = Producer(
+            kafka_config(settings)
+            | {
+                "enable.idempotence": True,
+                "acks": "all",
+                "compression.type": "zstd",
+                "linger.ms": 2,
+                "message.max.bytes": 4 * settings.max_event_bytes,
+                "queue.buffering.max.kbytes": 128 * 1024,
+            }
+        )
+
+    async def send(self, alerts: Sequence[Alert], rejects: pl.DataFrame) -> None:
+        """Send a fetch's alerts, then its rejects; returns when all are acknowledged.
+
+        Does not block the event loop. Waits while Kafka is away.
+        """
+        alert_records = ((self._alerts_topic, *encode_alert(alert)) for alert in alerts)
+        await self._send_all(list(alert_records))
+        for part in rejects.iter_slices(100):
+            await self._send_all([self._reject_record(row) for row in part.iter_rows(named=True)])
+
+    async def _send_all(self, records: Iterable[_Record]) -> None:
+        waiting = list(records)
+        while waiting:
+            waiting = await self._attempt(waiting)
+            if waiting:
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _attempt(self, records: list[_Record]) -> list[_Record]:
+        """Send the records once; returns those that were not acknowledged."""
+        answered: list[tuple[_Record, KafkaError | None]] = []
+        sent = 0
+        failed: list[_Record] = []
+        for record in records:
+            topic, key, value, headers = record
+
+            def on_delivery(error: KafkaError | None, _: Message, record: _Record = record) -> None:
+                answered.append((record, error))
+
+            try:
+                self._producer.produce(topic, value, key, headers=headers, on_delivery=on_delivery)
+            except BufferError:
+                failed.append(record)
+            else:
+                sent += 1
+        while len(answered) < sent:
+            self._producer.poll(0)
+            await asyncio.sleep(POLL_SECONDS)
+        for record, error in answered:
+            if error is not None:
+                log.error("send_failed", topic=record[0], error=str(error))
+                failed.append(record)
+        return failed
+
+    def _reject_record(self, row: dict[str, Any]) -> _Record:
+        datum = BytesIO()
+        record = {
+            "topic": row["kafka_topic"],
+            "partition": row["kafka_partition"],
+            "offset": row["kafka_offset"],
+            "stream": row["stream"],
+            "timestamp": row["kafka_timestamp"],
+            "key": row["key"],
+            "value": row["value"],
+            "reason": row["reason"],
+            "field": row["field"],
+            "message": row["message"],
+            "event_id": row["event_id"],
+            "rejected_at": row["rejected_at"],
+        }
+        fastavro.schemaless_writer(datum, parsed_schema("rejected_event"), record)
+        value = frame(shipped_id("rejected_event"), datum.getvalue())
+        return self._rejected_topic, row["key"], value, []
+
+
+_Record = tuple[str, bytes | None, bytes, list[tuple[str, bytes]]]

@@ -1,0 +1,423 @@
+"""The events topic as a stream of record batches.
+
+A consumer on a thread of its own, read by the Faust app as `app.stream(source)`. Every partition
+starts one past the table's watermark. While the worker is behind, partitions are paused but the
+consumer goes on polling, so it keeps its place in the group however long the store is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import queue
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Final, Protocol, TypeVar
+
+import structlog
+from confluent_kafka import (
+    OFFSET_INVALID,
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+
+from auditstream.errors import AuditStreamError, ServiceUnavailableError
+from auditstream.kafka_config import kafka_config
+from auditstream.pipeline.records import Records
+from auditstream.settings import Settings
+from auditstream.worker.assignment import Assignment
+from auditstream.worker.identity import stream_identity
+from auditstream.worker.metrics import metrics
+
+T = TypeVar("T")
+log = structlog.get_logger("auditstream.source")
+
+HANDOVER: Final = 2
+"""Batches that may wait for the worker before partitions are paused."""
+
+ASK_SECONDS: Final = 10.0
+RETRY_SECONDS: Final = 1.0
+REVOKE_MARGIN: Final = 5.0
+
+
+class Fetch:
+    """One fetch: its records and, per partition, the assignment under which they were read."""
+
+    __slots__ = ("assignments", "records")
+
+    def __init__(self, records: Records, assignments: dict[int, int]) -> None:
+        self.records = records
+        self.assignments = assignments
+
+
+class PartitionOwner(Protocol):
+    """Who works on the records of the assigned partitions; called on the event loop."""
+
+    async def assigned(self, assignment: Assignment) -> None:
+        """Take a partition over; its records follow."""
+
+    async def revoked(self, partitions: Sequence[int], within: float) -> dict[int, int]:
+        """Settle or abandon what is in flight, within so many seconds.
+
+        Returns the next offset to read of each partition that was settled.
+        """
+
+    async def lost(self, partitions: Sequence[int]) -> None:
+        """Abandon what is in flight: another worker owns the partitions already."""
+
+
+WatermarkReader = Callable[[str], dict[int, int]]
+"""Returns the watermark per partition of a stream; may block and raise AuditStreamError."""
+
+
+class RecordSource:
+    """Reads the events topic in record batches; iterate it from one task of the event loop.
+
+    Nothing is committed but what the owner says is settled, and commits are for lag tools: the
+    table's watermark decides where reading starts.
+    """
+
+    def __init__(self, settings: Settings, watermarks: WatermarkReader) -> None:
+        self._settings = settings
+        self._topic = settings.events_topic
+        self._watermarks = watermarks
+        self._numbers = itertools.count(1)
+        self._assigned: dict[int, Assignment] = {}
+        self._awaiting: set[int] = set()
+        self._reading: Future[tuple[str, dict[int, int]]] | None = None
+        self._paused: set[int] = set()
+        self._not_before = 0.0
+        self._outside: set[tuple[str, int]] = set()
+        self._commands: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
+        self._unread = 0
+        self._unread_lock = threading.Lock()
+        self._fetches: asyncio.Queue[Fetch | BaseException | None] = asyncio.Queue()
+        self._stopping = threading.Event()
+        self._closing = threading.Event()
+        self._owner: PartitionOwner | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, name="source", daemon=True)
+        self._lookups = ThreadPoolExecutor(1, "watermarks")
+        self._admin = AdminClient(kafka_config(settings))
+
+    async def start(self, owner: PartitionOwner) -> None:
+        """Join the group and begin to read; `owner` hears of partitions that come and go."""
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    @property
+    def unread(self) -> int:
+        """Fetches that were handed over and are not done with."""
+        return self._unread
+
+    def stop_reading(self) -> None:
+        """Read no further records; the place in the group is kept until `close`."""
+        self._stopping.set()
+
+    async def close(self) -> None:
+        """Leave the group; partitions are revoked, which settles or abandons them."""
+        self._stopping.set()
+        self._closing.set()
+        while self._thread.is_alive():
+            await asyncio.sleep(0.02)
+        self._lookups.shutdown(wait=False, cancel_futures=True)
+
+    def commit(self, partition: int, offset: int) -> None:
+        """Tell Kafka that `offset` is the next to read; does not block, failures are logged."""
+
+        def command(consumer: Consumer) -> None:
+            if partition in self._assigned:
+                consumer.commit(offsets=[self._at(partition, offset)], asynchronous=True)
+
+        self._commands.put(command)
+
+    def reassign(self, assignment: Assignment) -> None:
+        """Start the partition again from the table's watermark, dropping what was fetched."""
+
+        def command(consumer: Consumer) -> None:
+            if self._assigned.get(assignment.partition) is assignment:
+                self._unassign(consumer, [assignment.partition])
+                self._awaiting.add(assignment.partition)
+
+        self._commands.put(command)
+
+    async def __aiter__(self) -> AsyncIterator[Fetch]:
+        while (item := await self._fetches.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+            self._count_unread(-1)
+
+    # What follows runs on the consumer's thread.
+
+    def _run(self) -> None:
+        end: BaseException | None = None
+        try:
+            consumer = Consumer(self._config())
+            try:
+                consumer.subscribe(
+                    [self._topic],
+                    on_assign=self._on_assign,
+                    on_revoke=self._on_revoke,
+                    on_lost=self._on_lost,
+                )
+                while not self._closing.is_set():
+                    self._turn(consumer)
+            finally:
+                consumer.close()
+        except BaseException as error:  # noqa: BLE001  it is raised again where the source is read
+            end = error
+        self._hand_over(end)
+
+    def _turn(self, consumer: Consumer) -> None:
+        while not self._commands.empty():
+            self._commands.get()(consumer)
+        self._assign_awaiting(consumer)
+        room = not self._stopping.is_set() and self._unread < HANDOVER
+        self._pause_or_resume(consumer, room)
+        messages = consumer.consume(self._settings.fetch_rows, self._settings.fetch_seconds)
+        fetch = self._fetch(messages)
+        if fetch is not None:
+            self._count_unread(1)
+            self._hand_over(fetch)
+
+    def _count_unread(self, change: int) -> None:
+        with self._unread_lock:
+            self._unread += change
+
+    def _hand_over(self, item: Fetch | BaseException | None) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._fetches.put_nowait, item)
+
+    def _pause_or_resume(self, consumer: Consumer, room: bool) -> None:
+        if room and self._paused:
+            consumer.resume([self._at(p) for p in self._paused & self._assigned.keys()])
+            self._paused.clear()
+        elif not room and (running := self._assigned.keys() - self._paused):
+            consumer.pause([self._at(partition) for partition in running])
+            self._paused |= running
+
+    def _fetch(self, messages: list[Message]) -> Fetch | None:
+        partitions: list[int] = []
+        offsets: list[int] = []
+        timestamps: list[int | None] = []
+        keys: list[bytes | None] = []
+        values: list[bytes | None] = []
+        for message in messages:
+            if message.error() is not None:
+                self._on_error(message)
+                continue
+            if message.partition() not in self._assigned:
+                continue
+            kind, at = message.timestamp()
+            partitions.append(message.partition())
+            offsets.append(message.offset())
+            timestamps.append(None if kind == TIMESTAMP_NOT_AVAILABLE else at)
+            keys.append(message.key())
+            values.append(message.value())
+        if not partitions:
+            return None
+        metrics.records_read.inc(len(partitions))
+        held = {partition: self._assigned[partition] for partition in set(partitions)}
+        stream = next(iter(held.values())).stream
+        records = Records(stream, self._topic, partitions, offsets, timestamps, keys, values)
+        return Fetch(records, {partition: item.number for partition, item in held.items()})
+
+    def _on_error(self, message: Message) -> None:
+        error = message.error()
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001  its public name
+            self._leave_log(message.partition())
+        elif error.fatal():
+            raise KafkaException(error)
+        else:
+            log.warning("kafka_error", topic=message.topic(), error=str(error))
+
+    def _leave_log(self, partition: int) -> None:
+        """The position is outside the log: look again where the partition stands."""
+        assignment = self._assigned.get(partition)
+        if assignment is not None:
+            self._outside.add((assignment.stream, partition))
+            self.reassign(assignment)
+
+    def _assign_awaiting(self, consumer: Consumer) -> None:
+        """Begin to read the partitions whose watermarks are known by now."""
+        try:
+            known = self._known_watermarks()
+            found = [] if known is None else self._positions(consumer, *known)
+        except AuditStreamError as error:
+            log.warning("start_unknown", error=str(error), retry_seconds=RETRY_SECONDS)
+            self._not_before = time.monotonic() + RETRY_SECONDS
+            return
+        self._restart_other_streams(consumer, {assignment.stream for assignment in found})
+        for assignment in found:
+            self._awaiting.discard(assignment.partition)
+            self._call(self._owner_().assigned(assignment), self._settings.drain_seconds)
+            consumer.incremental_assign([self._at(assignment.partition, assignment.position)])
+            self._assigned[assignment.partition] = assignment
+            self._paused.discard(assignment.partition)
+            log.info(
+                "assigned",
+                topic=self._topic,
+                partition=assignment.partition,
+                watermark=assignment.watermark,
+                position=assignment.position,
+            )
+
+    def _known_watermarks(self) -> tuple[str, dict[int, int]] | None:
+        """Return stream and watermarks once they are read; reading does not hold up polling."""
+        if self._reading is None:
+            due = time.monotonic() > self._not_before and not self._stopping.is_set()
+            if self._awaiting and due:
+                self._reading = self._lookups.submit(self._read_watermarks)
+        elif self._reading.done():
+            reading, self._reading = self._reading, None
+            return reading.result()
+        return None
+
+    def _read_watermarks(self) -> tuple[str, dict[int, int]]:
+        stream = stream_identity(self._admin, self._topic)
+        return stream, self._watermarks(stream)
+
+    def _positions(
+        self, consumer: Consumer, stream: str, watermarks: dict[int, int]
+    ) -> list[Assignment]:
+        """Return where the awaiting partitions start.
+
+        Asks Kafka only for partitions without a row. On the consumer's own thread, since
+        `committed` was seen to hang beside a `consume` in another.
+        """
+        partitions = sorted(self._awaiting)
+        unknown = [self._at(p) for p in partitions if p not in watermarks]
+        try:
+            committed = consumer.committed(unknown, timeout=ASK_SECONDS) if unknown else []
+        except KafkaException as error:
+            raise ServiceUnavailableError(f"committed offsets cannot be read: {error}") from error
+        positions = {item.partition: max(item.offset, 0) for item in committed}
+        positions |= {partition: offset + 1 for partition, offset in watermarks.items()}
+        found = [
+            Assignment(stream, p, next(self._numbers), watermarks.get(p), positions[p])
+            for p in partitions
+        ]
+        return [self._inside_log(consumer, item) for item in found]
+
+    def _restart_other_streams(self, consumer: Consumer, streams: set[str]) -> None:
+        """Start every partition again whose topic was deleted and made anew meanwhile."""
+        others = [p for p, held in self._assigned.items() if held.stream not in streams]
+        if streams and others:
+            self._call(self._owner_().lost(others), REVOKE_MARGIN)
+            self._unassign(consumer, others)
+            self._awaiting |= set(others)
+
+    def _inside_log(self, consumer: Consumer, assignment: Assignment) -> Assignment:
+        """Move a position that Kafka has called outside the log to the log's start.
+
+        Raises:
+            ServiceUnavailableError: the log ends before the position; the partition waits.
+        """
+        key = assignment.stream, assignment.partition
+        if key not in self._outside:
+            return assignment
+        try:
+            low, high = consumer.get_watermark_offsets(
+                self._at(assignment.partition), timeout=ASK_SECONDS
+            )
+        except KafkaException as error:
+            raise ServiceUnavailableError(f"the log's bounds cannot be read: {error}") from error
+        where = f"topic {self._topic}, partition {assignment.partition}"
+        if assignment.position > high:
+            raise ServiceUnavailableError(
+                f"{where}: the log ends at {high}, the table holds offsets up to "
+                f"{assignment.watermark}: Kafka has lost records that are stored; the partition "
+                "waits until the log has grown past them, or the topic is made anew"
+            )
+        if assignment.position < low:
+            log.error(
+                "gap",
+                topic=self._topic,
+                partition=assignment.partition,
+                first=assignment.position,
+                last=low - 1,
+                advice="Kafka deleted these records before they were read: lengthen the topic's "
+                "retention, or start the worker sooner",
+            )
+            metrics.gap_records.inc(low - assignment.position)
+        self._outside.discard(key)
+        return replace(assignment, position=max(assignment.position, low))
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._awaiting |= {item.partition for item in partitions}
+        consumer.incremental_assign([])
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = [item.partition for item in partitions]
+        within = self._settings.drain_seconds
+        settled = self._call(self._owner_().revoked(numbers, within), within + REVOKE_MARGIN)
+        positions = [self._at(partition, offset) for partition, offset in (settled or {}).items()]
+        if positions:
+            try:
+                consumer.commit(offsets=positions, asynchronous=False)
+            except KafkaException as error:
+                log.warning("commit_failed", topic=self._topic, error=str(error))
+        self._unassign(consumer, numbers)
+        log.info("revoked", topic=self._topic, partitions=numbers)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = [item.partition for item in partitions]
+        self._call(self._owner_().lost(numbers), REVOKE_MARGIN)
+        self._unassign(consumer, numbers)
+        log.warning("lost", topic=self._topic, partitions=numbers)
+
+    def _unassign(self, consumer: Consumer, partitions: Sequence[int]) -> None:
+        held = [partition for partition in partitions if partition in self._assigned]
+        if held:
+            consumer.incremental_unassign([self._at(partition) for partition in held])
+        for partition in partitions:
+            self._assigned.pop(partition, None)
+            self._awaiting.discard(partition)
+            self._paused.discard(partition)
+
+    def _call(self, coroutine: Coroutine[Any, Any, T], within: float) -> T | None:
+        """Run a coroutine on the event loop and wait for it, within so many seconds."""
+        if self._loop is None or self._loop.is_closed():
+            coroutine.close()
+            return None
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result(within)
+        except TimeoutError:
+            future.cancel()
+            log.warning("owner_too_slow", seconds=within)
+            return None
+
+    def _owner_(self) -> PartitionOwner:
+        if self._owner is None:
+            raise RuntimeError("the source was not started")
+        return self._owner
+
+    def _at(self, partition: int, offset: int = OFFSET_INVALID) -> TopicPartition:
+        return TopicPartition(self._topic, partition, offset)
+
+    def _config(self) -> dict[str, Any]:
+        session = int(self._settings.session_timeout_seconds * 1000)
+        return kafka_config(self._settings) | {
+            "group.id": self._settings.consumer_group,
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": session,
+            "heartbeat.interval.ms": max(session // 10, 100),
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "fetch.message.max.bytes": 4 * 1024 * 1024,
+            "fetch.wait.max.ms": 50,
+            "queued.max.messages.kbytes": 32 * 1024,
+            "queued.min.messages": 2 * self._settings.fetch_rows,
+            "message.max.bytes": 16 * 1024 * 1024,
+        }

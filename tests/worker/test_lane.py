@@ -1,0 +1,92 @@
+"""A lane gives its slices in order, by size, by age, or because it is to end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import polars as pl
+
+from auditstream.worker.assignment import Assignment
+from auditstream.worker.lane import Lane, Slice
+
+HELD = Assignment("cluster/topic/id", partition=0, number=1, watermark=None, position=0)
+
+
+def piece(rows: int, next_offset: int, since: float | None = None) -> Slice:
+    """A slice of so many events."""
+    return Slice(
+        events=pl.DataFrame({"kafka_offset": list(range(rows))}),
+        rejects=pl.DataFrame({"kafka_offset": []}, schema={"kafka_offset": pl.Int64}),
+        next_offset=next_offset,
+        delivered=asyncio.get_running_loop().create_future(),
+        since=time.monotonic() if since is None else since,
+    )
+
+
+async def test_taken_when_full() -> None:
+    """Enough rows are taken at once, up to the limit, the rest stays."""
+    lane = Lane(HELD)
+    for number in range(1, 5):
+        lane.add(piece(10, number * 10))
+    assert [item.next_offset for item in await lane.take(25, 3600.0)] == [10, 20]
+    assert lane.rows == 40
+    lane.landed()
+    assert lane.settled == 20
+    assert lane.rows == 20
+
+
+async def test_taken_when_old() -> None:
+    """A slice that has waited long enough is taken however small it is."""
+    lane = Lane(HELD)
+    lane.add(piece(1, 1, since=time.monotonic() - 10))
+    assert len(await lane.take(1_000, 5.0)) == 1
+
+
+async def test_larger_than_the_limit() -> None:
+    """A slice larger than the limit is taken alone."""
+    lane = Lane(HELD)
+    lane.add(piece(50, 50))
+    lane.add(piece(50, 100))
+    assert len(await lane.take(10, 3600.0)) == 1
+
+
+async def test_waits_for_more() -> None:
+    """A young, small slice is not taken before it is joined by others."""
+    lane = Lane(HELD)
+    lane.add(piece(5, 5))
+    taking = asyncio.create_task(lane.take(10, 3600.0))
+    done, _ = await asyncio.wait([taking], timeout=0.05)
+    assert not done
+    lane.add(piece(5, 10))
+    assert len(await asyncio.wait_for(taking, 5)) == 2
+
+
+async def test_drains_what_is_queued() -> None:
+    """A draining lane gives everything at once, then nothing."""
+    lane = Lane(HELD)
+    lane.add(piece(5, 5))
+    lane.drain()
+    assert len(await lane.take(1_000, 3600.0)) == 1
+    lane.landed()
+    assert await lane.take(1_000, 3600.0) == []
+
+
+async def test_abandoned_gives_nothing() -> None:
+    """An abandoned lane gives nothing more and tells an append that waits."""
+    lane = Lane(HELD)
+    lane.add(piece(5, 5))
+    lane.abandon()
+    assert await lane.take(1_000, 3600.0) == []
+    assert lane.abandoned.is_set()
+
+
+async def test_frames_in_flight_are_pending() -> None:
+    """Events count as pending until their append has landed."""
+    lane = Lane(HELD)
+    lane.add(piece(5, 5))
+    lane.drain()
+    await lane.take(1_000, 3600.0)
+    assert sum(frame.height for frame in lane.frames()) == 5
+    lane.landed()
+    assert lane.frames() == []
