@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +12,14 @@ from io import BufferedReader
 
 import lz4.frame  # type: ignore[import-untyped]
 import pytest
-from backports import zstd
 
 from auditstream.embedded.body import Body
 from auditstream.embedded.statement_error import StatementError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 CHUNKED = {"Transfer-Encoding": "chunked"}
 CONTENT = b"0123456789" * 20_000

@@ -68,17 +68,21 @@ def test_rows_survive_sigkill(clickhouse: ClickHouse) -> None:
 
 
 def test_stop_waits_for_statements(clickhouse: ClickHouse) -> None:
-    """What is under way is answered; a new start finds its rows."""
+    """What is under way is answered, what comes later refused; a new start finds the rows."""
     ask(clickhouse, TABLE)
-    slow = "INSERT INTO t SELECT number + sleepEachRow(0.1) FROM numbers(10)"
-    with ThreadPoolExecutor(1) as threads:
+    slow = "INSERT INTO t SELECT number + sleepEachRow(0.1) FROM numbers(20)"
+    counting = "SELECT count() FROM system.processes WHERE query LIKE 'INSERT%'"
+    with Http(clickhouse.port) as late, ThreadPoolExecutor(2) as threads:
+        assert late.ask(b"SELECT 1").status == 200
         insert = threads.submit(ask, clickhouse, slow)
-        running = "SELECT count() FROM system.processes WHERE query LIKE 'INSERT%'"
-        eventually(lambda: ask(clickhouse, running) == b"1\n", within=10, what="the insert")
-        clickhouse.stop()
+        eventually(lambda: ask(clickhouse, counting) == b"1\n", within=10, what="the insert")
+        stop = threads.submit(clickhouse.stop)
+        eventually(lambda: late.ask(b"SELECT 1").code == 236, within=10, what="a refusal")
         assert insert.result() == b""
+        stop.result()
+    assert clickhouse.pid is None
     clickhouse.start()
-    assert ask(clickhouse, "SELECT count() FROM t") == b"10\n"
+    assert ask(clickhouse, "SELECT count() FROM t") == b"20\n"
 
 
 def test_ctrl_c_of_the_terminal_is_not_for_it(clickhouse: ClickHouse) -> None:

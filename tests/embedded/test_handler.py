@@ -83,6 +83,7 @@ def test_format_and_content_type(running: Running) -> None:
         ("SELECT throwIf(1, 'watermark moved')", 395, 500),
         ("SELECT count() FROM system.numbers SETTINGS max_execution_time = 0.2", 159, 408),
         ("SELECT 1; SELECT 2", 62, 400),
+        ("SELECT 1 FORMAT NoSuchFormat;", 73, 404),
         ("INSERT INTO t FORMAT NoSuchFormat\n\x00\x01", 73, 404),
         ("SELECT number FROM numbers(100) SETTINGS max_result_rows = 10", 396, 500),
         ("SELECT 1 INTO OUTFILE 'x'", 358, 500),
@@ -124,6 +125,8 @@ def test_get_only_reads(running: Running) -> None:
     answer = running.http.ask(method="GET", query="DROP TABLE t", readonly=0)
     assert answer.code == 164
     assert running.http.ask(method="GET", query="SELECT count() FROM t").content == b"0\n"
+    answer = running.http.ask(method="GET", query="SELECT count() FROM t FORMAT JSON")
+    assert json.loads(answer.content)["rows"] == 1
 
 
 @pytest.mark.parametrize(
@@ -144,7 +147,10 @@ def test_credentials_are_ignored(running: Running) -> None:
 
 
 def test_query_id_comes_back(running: Running) -> None:
-    """The client's own, or a new one."""
+    """The client's own, or a new one where that would break the header."""
+    odd = running.http.ask(b"SELECT 1", query_id="a\r\nX-Odd: 1")
+    assert "x-odd" not in odd.headers
+    assert len(odd.headers["x-clickhouse-query-id"]) == 36
     assert running.http.ask(b"SELECT 1", query_id="mine").headers["x-clickhouse-query-id"] == "mine"
     assert running.http.ask(b"SELECT 1").headers["x-clickhouse-query-id"]
 

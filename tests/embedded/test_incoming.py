@@ -90,6 +90,14 @@ def test_one_token_lands_once(running: Running) -> None:
     assert stored(running) == 2_000
 
 
+def test_one_token_lands_once_without_a_select(running: Running) -> None:
+    """A plain INSERT with data honours its token too."""
+    for body in (b"1,a\n", b"2,b\n"):
+        query = "INSERT INTO t FORMAT CSV"
+        assert running.http.ask(body, query=query, insert_deduplication_token="a").status == 200
+    assert running.client.query("SELECT * FROM t").result_rows == [(1, "a")]
+
+
 def test_of_two_at_once_one_lands(running: Running) -> None:
     """Appends that follow the same watermark carry the same token, so only one of them lands."""
 

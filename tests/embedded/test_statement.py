@@ -61,6 +61,7 @@ def test_insert_reads_its_data_from_the_file(text: bytes, rewritten: bytes) -> N
         b"INSERT INTO t SELECT a AS `FORMAT Native` FROM x",
         b"INSERT INTO t SELECT format FROM x",
         b"INSERT INTO t (input) SELECT input FROM x",
+        b"INSERT INTO t SELECT a FROM x FORMAT CSV",
         b"INSERT INTO t (a) FROM INFILE 'x.csv' FORMAT CSV",
         b"SELECT * FROM input('a UInt8') FORMAT Native",
         b"CREATE TABLE t (a UInt8) ENGINE = File(Native)",

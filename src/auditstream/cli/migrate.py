@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -21,6 +22,7 @@ def run_migrations(
 ) -> None:
     """Make the tables in ClickHouse, or bring them up to date; safe to run again and at once."""
     from auditstream.alerts.topics import ensure_topics
+    from auditstream.cli.target import catalogue_of
     from auditstream.settings import load_settings
     from auditstream.store.connection import connect
     from auditstream.store.migrate import migrate
@@ -29,6 +31,6 @@ def run_migrations(
     if topics:
         created = ensure_topics(settings, settings.topic_partitions)
         typer.echo(f"topics made: {', '.join(created) or 'none was missing'}")
-    with connect(settings) as store:
-        migrate(store, settings.retention_days)
+    with closing(connect(settings)) as store:
+        migrate(store, settings.retention_days, catalogue_of(settings))
     typer.echo(f"tables of {settings.clickhouse_database} are up to date")

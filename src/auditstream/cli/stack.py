@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from auditstream.alerts.topics import ensure_topics
 from auditstream.cli.child import Child
+from auditstream.cli.target import catalogue_of
 from auditstream.embedded import Broker, ClickHouse
 from auditstream.errors import AuditStreamError
 from auditstream.settings import CONFIG_VARIABLE, PREFIX, Settings
@@ -84,9 +85,8 @@ def running_stack(directory: Path, base: Settings, report: Report) -> Iterator[S
         settings = local_settings(base, broker.bootstrap, clickhouse.url)
         report("making topics and tables")
         ensure_topics(settings, settings.topic_partitions)
-        store = connect(settings)
-        migrate(store, settings.retention_days)
-        store.close()
+        with closing(connect(settings)) as store:
+            migrate(store, settings.retention_days, catalogue_of(settings))
         report("starting the worker and the notifier")
         environment = environment_of(settings)
         worker, notifier = (

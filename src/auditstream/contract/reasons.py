@@ -27,6 +27,7 @@ Reason = Literal[
     "time_too_early",
     "event_id_conflict",
     "wrong_type",
+    "not_processed",
 ]
 
 DESCRIPTIONS: Final[dict[Reason, str]] = {
@@ -52,6 +53,7 @@ DESCRIPTIONS: Final[dict[Reason, str]] = {
     "time_too_early": "the event lies before 2000-01-01",
     "event_id_conflict": "the event id is already in use by another payload",
     "wrong_type": "a value has another type than the schema says",
+    "not_processed": "a step of the worker failed on the record; a defect of auditstream",
 }
 
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -108,7 +107,7 @@ class Handler(BaseHTTPRequestHandler):
                 )
                 headers = {
                     "Content-Type": engine.formats.get(job.format.lower(), ""),
-                    "X-ClickHouse-Query-Id": request.query_id or str(uuid.uuid4()),
+                    "X-ClickHouse-Query-Id": request.query_id,
                     "X-ClickHouse-Timezone": engine.timezone,
                     "X-ClickHouse-Server-Display-Name": "auditstream",
                 }

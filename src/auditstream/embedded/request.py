@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
@@ -71,9 +72,14 @@ def read_request(target: str, headers: Message, form: Mapping[str, str]) -> Requ
             for name, value in values.items()
             if name.startswith(_PARAMETER)
         },
-        query_id=values.get("query_id", ""),
+        query_id=_query_id(values.get("query_id", "")),
         waits=values.get("wait_end_of_query", "0") not in ("0", "false"),
     )
+
+
+def _query_id(given: str) -> str:
+    """Return the given id, as far as a header can hold it, or a new one."""
+    return given if given and given.isascii() and given.isprintable() else str(uuid.uuid4())
 
 
 def read_form(content_type: str, body: bytes) -> dict[str, str]:

@@ -12,7 +12,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from auditstream.embedded.statement_error import INTO_OUTFILE_NOT_ALLOWED, SYNTAX_ERROR, refused
+from auditstream.embedded.statement_error import (
+    INTO_OUTFILE_NOT_ALLOWED,
+    SYNTAX_ERROR,
+    UNKNOWN_FORMAT,
+    refused,
+)
 
 _TOKEN = re.compile(
     rb"""
@@ -77,7 +82,7 @@ def read_statement(text: bytes, formats: Collection[str]) -> Statement:
     """Return the statement that `text` is, or, with data behind it, begins with.
 
     `formats`: the names of known formats in lower case. Raises StatementError with code 62 when a
-    second statement follows, and 358 for one that writes its rows to a file of its own.
+    second statement follows, 73 for rows in an unknown format, 358 for rows to a file of its own.
     """
     tokens = _Tokens(text)
     if tokens[0].name == "INSERT":
@@ -94,6 +99,9 @@ def read_statement(text: bytes, formats: Collection[str]) -> Statement:
         if name := _format(text, tokens, index, formats):
             output_format = name
             rows_end = token.start
+        elif _is_unknown_format(tokens, index):
+            name = tokens[index + 1].name
+            raise refused(UNKNOWN_FORMAT, "UNKNOWN_FORMAT", f"Unknown format {name}")
         elif token.name != ";" and output_format is None:
             rows_end = token.end
     selects = tokens[0].name in _SELECTS and "INSERT" not in names
@@ -170,7 +178,7 @@ def _insert_data(text: bytes, tokens: _Tokens, formats: Collection[str]) -> Inse
     source: int | None = None
     for index, token in enumerate(tokens):
         _refuse_second(tokens, index)
-        if selects and _is_input(text, tokens, index):
+        if _is_input(text, tokens, index):
             source = index
         if token.depth > 0:
             continue
@@ -208,6 +216,12 @@ def _format(text: bytes, tokens: _Tokens, index: int, formats: Collection[str]) 
     if token.name != "FORMAT" or token.depth > 0 or name.name.lower() not in formats:
         return None
     return text[name.start : name.end].decode()
+
+
+def _is_unknown_format(tokens: _Tokens, index: int) -> bool:
+    """Whether the statement ends with `FORMAT name` here, the name being none that is known."""
+    last = tokens[index].name == "FORMAT" and tokens[index + 2].name in (";", "END")
+    return last and tokens[index].depth == 0 and tokens[index + 1].name.isidentifier()
 
 
 def _refuse_second(tokens: _Tokens, index: int) -> None:

@@ -62,9 +62,7 @@ def _last_roles(events: pl.DataFrame, known: pl.DataFrame, actions: Actions) -> 
     )
     return (
         places.filter("asked")
-        .join_asof(
-            held, on="place", by=ROLE_KEY, allow_exact_matches=False, check_sortedness=False
-        )
+        .join_asof(held, on="place", by=ROLE_KEY, allow_exact_matches=False, check_sortedness=False)
         .filter(pl.col("last_role") != REMOVED)
         .select("row", "last_role")
     )

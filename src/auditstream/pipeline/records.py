@@ -45,6 +45,19 @@ class Records:
             [self.values[row] for row in rows],
         )
 
+    def part(self, first: int, last: int) -> Records:
+        """Return the records from place `first` up to, without, place `last`."""
+        rows = slice(first, last)
+        return Records(
+            self.stream,
+            self.topic,
+            self.partitions[rows],
+            self.offsets[rows],
+            self.timestamps[rows],
+            self.keys[rows],
+            self.values[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:

@@ -22,6 +22,10 @@ OVERRUN: Final = 16
 """Bytes that must follow the last datum: a cursor may run over its end by a branch and a length."""
 
 LOST: Final = np.int64(2**62)
+"""Where a cursor is put that found a number without an end."""
+
+CONTINUED: Final = 0x80
+LONG_BYTES: Final = 10
 
 MAX_STEPS: Final = 128
 """Items and blocks of an array that are walked over; a longer one is left in doubt."""
@@ -92,7 +96,7 @@ def _walk_field(data: Bytes, field: Field, cursor: Places, ends: Places, doubt: 
         symbol = _read_long(data, cursor)
         doubt |= (symbol < 0) | (symbol >= len(field.symbols))
     else:
-        _read_long(data, cursor)
+        _skip_long(data, cursor)
 
 
 def _walk_array(data: Bytes, field: Field, cursor: Places, ends: Places, doubt: Mask) -> None:
@@ -131,17 +135,27 @@ def _read_long(data: Bytes, cursor: Places) -> Places:
     if not (first & 0x81).any():
         return (first >> 1).astype(np.int64)
     value = first.astype(np.int64)
-    rows = np.flatnonzero(first & 0x80)
+    rows = np.flatnonzero(first & CONTINUED)
     if rows.size:
         value[rows] &= 0x7F
-        for shift in range(7, 70, 7):
+        for shift in range(7, 7 * LONG_BYTES, 7):
             byte = data[cursor[rows]]
             cursor[rows] += 1
             value[rows] |= (byte & 0x7F).astype(np.int64) << shift
-            rows = rows[byte >= 0x80]
+            rows = rows[byte >= CONTINUED]
             if not rows.size:
                 break
-        # There is no eleventh byte: a cursor that is told so is lost.
         cursor[rows] = LOST
     zigzag: Places = (value >> 1) & np.int64(2**63 - 1) ^ -(value & 1)
     return zigzag
+
+
+def _skip_long(data: Bytes, cursor: Places) -> None:
+    going = np.ones(len(cursor), np.bool_)
+    for _ in range(LONG_BYTES):
+        more = going & (data[cursor] >= CONTINUED)
+        cursor += going
+        going = more
+        if not going.any():
+            return
+    cursor[going] = LOST

@@ -41,7 +41,7 @@ def validate(batch: Batch, actions: Actions, max_future_seconds: float) -> Batch
     events = batch.events.with_columns(action_number=actions.number())
     addresses = _addresses(events)
     latest = batch.now + timedelta(seconds=max_future_seconds)
-    suspects = events.filter(_suspect(events, actions, addresses, latest))
+    suspects = _suspects(events, _screens(events, actions, addresses, latest))
     rejections = list(_judge(suspects, actions, batch.now, max_future_seconds))
     if rejections:
         events = events.filter(~pl.col("row").is_in([item.row for item in rejections]))
@@ -61,26 +61,37 @@ def _addresses(events: pl.DataFrame) -> dict[str, str | None]:
     return {text: canonical_address(text) for text in texts.to_list()}
 
 
-def _suspect(
+def _suspects(events: pl.DataFrame, screens: list[pl.Expr]) -> pl.DataFrame:
+    found = events.select(screen.any().alias(str(number)) for number, screen in enumerate(screens))
+    caught = [
+        screen for screen, any_caught in zip(screens, found.row(0), strict=True) if any_caught
+    ]
+    return events.filter(pl.any_horizontal(*caught)) if caught else events.clear()
+
+
+def _screens(
     events: pl.DataFrame,
     actions: Actions,
     addresses: dict[str, str | None],
     latest: datetime,
-) -> pl.Expr:
+) -> list[pl.Expr]:
     no_addresses = [text for text, form in addresses.items() if form is None]
-    long_items = [row for name in ("changes", "metadata") for row in _item_suspects(events, name)]
-    return pl.any_horizontal(
+    wrong_items = [row for name in ("changes", "metadata") for row in _item_suspects(events, name)]
+    screens = [
         *_lengths(event_fields()),
         ~pl.col("event_id").str.contains(UUID_PATTERN),
         pl.col("action_number").is_null(),
         ~pl.col("occurred_at").is_between(EARLIEST, latest),
-        pl.col("actor_ip").is_in(no_addresses) if no_addresses else pl.lit(value=False),
         pl.col("entity_type") != actions.fact("entity_type"),
         *(_presence(actions, name, column) for name, column in SUBJECTS.items()),
         _off_scale(actions, "role"),
         _off_scale(actions, "previous_role"),
-        pl.col("row").is_in(long_items) if long_items else pl.lit(value=False),
-    )
+    ]
+    if no_addresses:
+        screens.append(pl.col("actor_ip").is_in(no_addresses))
+    if wrong_items:
+        screens.append(pl.col("row").is_in(wrong_items))
+    return screens
 
 
 def _lengths(fields: tuple[Field, ...]) -> Iterator[pl.Expr]:

@@ -19,7 +19,7 @@ FORMAT: Final = 1
 
 _WAL_BYTES: Final = 16 * 1024 * 1024
 _FREE_PAGES: Final = 4_096
-_PAGES_AT_ONCE: Final = 256
+_PAGES_AT_ONCE: Final = 1_024
 _ROWS_AT_ONCE: Final = 256
 _FULL: Final = 13
 _DAMAGED: Final = frozenset({11, 26})
@@ -151,13 +151,14 @@ class DiskSpool:
         The bulk, and the flushing that it needs, is done while events go on coming in.
         """
         with self._tidying, self._errors():
-            if _size(Path(f"{self.path}-wal")) > _WAL_BYTES:
+            free = self._upkeep.execute("PRAGMA freelist_count").fetchone()[0]
+            if free > _FREE_PAGES:
+                with self._lock:
+                    self._events.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
+            if free > _FREE_PAGES or _size(Path(f"{self.path}-wal")) > _WAL_BYTES:
                 self._upkeep.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
                 with self._lock:
                     self._upkeep.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            if self._upkeep.execute("PRAGMA freelist_count").fetchone()[0] > _FREE_PAGES:
-                with self._lock:
-                    self._events.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
 
     def close(self) -> None:
         """Close the file and delete it if it is empty; leave it to another process otherwise.

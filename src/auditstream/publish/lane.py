@@ -57,7 +57,6 @@ class Lane:
             flight.events += 1
             flight.size += event.size
             self.cursor = event.position
-            producer.poll(0)
         return repeated
 
     def take_acknowledged(self) -> dict[int, int]:

@@ -82,3 +82,10 @@ def take_back(producer: Producer, seconds: float) -> None:
         except (KafkaException, SystemError) as error:
             # A fatal error is raised between the callbacks, which go on at the next poll.
             LOG.debug("the producer ended with %s", error)
+
+
+def describe(error: Exception | KafkaError) -> str:
+    """Return an error in words, without the decoration of librdkafka's."""
+    if isinstance(error, KafkaException) and isinstance(error.args[0], KafkaError):
+        return error.args[0].str()
+    return error.str() if isinstance(error, KafkaError) else str(error)

@@ -18,6 +18,7 @@ from auditstream.publish.producer import (
     REFUSED,
     WINDOW_BYTES,
     WINDOW_EVENTS,
+    describe,
     new_producer,
     take_back,
 )
@@ -27,8 +28,8 @@ from auditstream.publish.stats import Counters
 LOG = logging.getLogger("auditstream.publish")
 
 _HAND_EVENTS: Final = 200
-_POLL_SECONDS: Final = 0.01
-_TROUBLED_POLL_SECONDS: Final = 0.1
+_POLL_SECONDS: Final = 0.1
+_GATHER_SECONDS: Final = 0.02
 _IDLE_SECONDS: Final = 1.0
 _UPKEEP_SECONDS: Final = 1.0
 _ADOPT_SECONDS: Final = 60.0
@@ -178,16 +179,16 @@ class Sender:
         return lane.schema_id
 
     def _wait(self, producer: Producer, flight: Flight) -> None:
-        if flight.events and not self._more and not self._troubled:
-            time.sleep(0.02)
+        if not flight.events:
             producer.poll(0)
-            return
-        if flight.events:
-            producer.poll(_TROUBLED_POLL_SECONDS if self._troubled else _POLL_SECONDS)
-            return
-        producer.poll(0)
-        if not self._more:
-            self._wake.wait(_IDLE_SECONDS)
+            if not self._more:
+                self._wake.wait(_IDLE_SECONDS)
+        elif self._more or self._troubled:
+            producer.poll(_POLL_SECONDS)
+        else:
+            # A turn for each event would take the interpreter from those who emit.
+            time.sleep(_GATHER_SECONDS)
+            producer.poll(0)
 
     def _settle(self) -> None:
         for lane in self._lanes.all():
@@ -209,13 +210,13 @@ class Sender:
         lane, event, error = flight.failed
         if error.code() in REFUSED:
             if self._cautious:
-                lane.spool.refuse(event.position, event.size, str(error))
+                lane.spool.refuse(event.position, event.size, error.str())
                 self._counters.refused += 1
-                LOG.error("the broker refused audit event %s: %s", event.event_id, error)
+                LOG.error("the broker refused audit event %s: %s", event.event_id, error.str())
             else:
                 # One event of the batch is to blame: send them one by one to find out which.
                 self._cautious = flight.events + flight.failures
-        raise DeliveryError(f"event {event.event_id} was not taken: {error}")
+        raise DeliveryError(f"event {event.event_id} was not taken: {error.str()}")
 
     def _tidy(self) -> None:
         if time.monotonic() >= self._next_upkeep:
@@ -225,17 +226,17 @@ class Sender:
 
     def _note(self, error: Exception | KafkaError) -> None:
         self._troubled = True
-        self._counters.last_error = str(error)
+        self._counters.last_error = words = describe(error)
         if time.monotonic() >= self._next_warning:
             self._next_warning = time.monotonic() + _WARN_SECONDS
             LOG.warning(
                 "audit events cannot be delivered to %s: %s; %d wait",
                 self._settings.kafka_brokers,
-                error,
+                words,
                 self._lanes.waiting()[0],
             )
 
     def _pause(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while (left := min(end, self._stop_at) - time.monotonic()) > 0:
-            time.sleep(min(left, _TROUBLED_POLL_SECONDS))
+            time.sleep(min(left, _POLL_SECONDS))

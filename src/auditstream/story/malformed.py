@@ -22,6 +22,8 @@ from auditstream.story.people import Directory
 
 UNKNOWN_SCHEMA: Final = 987_654
 TRAILING: Final = b"\x00\x01\x02"
+NO_DATUM: Final = b"\x00" * 5 + b"\x7e" + b"\x00" * 40
+"""Five empty fields, then a kind of actor that the schema has no name for."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _unknown_role(origin: _Origin) -> bytes:
 KINDS: Final[dict[Reason, Damage]] = {
     "not_framed": lambda origin: json.dumps(origin.datum, default=str).encode(),
     "unknown_schema": lambda origin: frame(UNKNOWN_SCHEMA, origin.bytes[5:]),
-    "not_avro": lambda origin: frame(shipped_id("audit_event"), b"{" * 40),
+    "not_avro": lambda origin: frame(shipped_id("audit_event"), NO_DATUM),
     "truncated": lambda origin: origin.bytes[:-9],
     "trailing_bytes": lambda origin: origin.bytes + TRAILING,
     "invalid_utf8": _invalid_utf8,

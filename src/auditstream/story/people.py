@@ -88,7 +88,7 @@ class Directory:
         self._rng = rng
         self._used: set[str] = set()
         self.admins: list[Person] = [self.new_person("admin") for _ in range(3)]
-        self.active = [self.new_person("member" if n % 3 else "viewer") for n in range(16)]
+        self.active = [self.new_person("member" if n % 4 else "viewer") for n in range(16)]
         self.former = [self.new_person("member" if n % 2 else "viewer") for n in range(6)]
         self.pending: list[Person] = []
         self.groups: list[Group] = []

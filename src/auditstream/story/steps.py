@@ -2,8 +2,8 @@
 
 A step returns what would happen, or None where it cannot happen now; nothing changes before its
 `apply` is called, so that an attempt may also be denied. Steps keep the last grant of each kind,
-so that what needs one stays possible. None of them makes anybody admin or gives Manage on a
-connection: that is left to the incidents.
+so that what needs one stays possible. None of them raises anybody's role in the
+workspace or gives Manage on a connection: that is left to the incidents.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ NOBODY: Final = Focus()
 
 def invite(here: Directory, rng: Random, focus: Focus) -> Draft:
     """Invite somebody new."""
-    person = here.new_person(rng.choices(("member", "viewer"), (3, 2))[0])
+    person = here.new_person(rng.choices(("member", "viewer"), (4, 1))[0])
     role = person.role if rng.random() < 0.9 else None
 
     def apply() -> None:
@@ -88,9 +88,12 @@ def reinvite(here: Directory, rng: Random, focus: Focus) -> Draft | None:
 
 
 def change_role(here: Directory, rng: Random, focus: Focus) -> Draft | None:
-    """Make a viewer a member or a member a viewer, or give the role in focus."""
-    person = focus.person or rng.choice(here.active)
-    role = focus.role or ("member" if person.role == "viewer" else "viewer")
+    """Make a member a viewer, or give anybody the role in focus."""
+    candidates = [person for person in here.active if focus.role or person.role == "member"]
+    person = _any(rng, candidates)
+    if person is None:
+        return None
+    role = focus.role or "viewer"
     previous, known = person.role, person.role_in_history
 
     def apply() -> None:

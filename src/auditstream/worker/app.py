@@ -42,7 +42,7 @@ def make_app(settings: Settings, intake: Intake, datadir: str) -> faust.App:
                 max((datetime.now(UTC) - alert.detected_at).total_seconds(), 0.0)
             )
 
-    @app.task
+    @app.task  # type: ignore[untyped-decorator]
     async def store_events() -> None:
         """Take every fetch of the events topic in, until the source ends."""
         await intake.start()

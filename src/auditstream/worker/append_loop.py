@@ -157,10 +157,8 @@ class AppendLoop:
                 metrics.events_rejected.labels(reason).inc(count)
         events = pl.concat([item.events for item in taken])
         if events.height:
-            arrived = events["ingested_at"].max()
-            block = events.with_columns(ingested_at=pl.lit(arrived, events["ingested_at"].dtype))
             with metrics.append_seconds.time():
-                await self.store_it(lambda: self._append(lane, block), lane.abandoned)
+                await self.store_it(lambda: self._append(lane, events), lane.abandoned)
             lane.watermark = events["kafka_offset"][-1]
             metrics.events_stored.inc(events.height)
 
@@ -184,7 +182,7 @@ class AppendLoop:
             except (AbandonedError, WatermarkMovedError):
                 raise
             except AuditStreamError as error:
-                log.error("append_failed", error=str(error), retry_seconds=wait)
+                log.exception("append_failed", error=str(error), retry_seconds=wait)
             await asyncio.sleep(wait)
             if abandoned.is_set():
                 raise AbandonedError("the partition was given up before its rows were stored")

@@ -22,6 +22,7 @@ from auditstream.worker.append_loop import AppendLoop
 from auditstream.worker.metrics import metrics
 from auditstream.worker.outbox import Outbox
 from auditstream.worker.pending import PendingHistory
+from auditstream.worker.quarantine import process_all
 from auditstream.worker.source import Fetch, RecordSource
 
 log = structlog.get_logger("auditstream.intake")
@@ -43,7 +44,7 @@ class Intake:
         self._store = store
         self._pipeline = pipeline
         self._lanes = AppendLoop(settings, store, self.source)
-        self._history = PendingHistory(StoredHistory(store), self._lanes.frames)
+        self._history = PendingHistory(StoredHistory(store), self._lanes.frames, pipeline.catalogue)
         self._outbox = Outbox(settings)
         self._thread = ThreadPoolExecutor(1, "pipeline")
         self._stopping = threading.Event()
@@ -69,7 +70,7 @@ class Intake:
         until = time.monotonic() + self._settings.drain_seconds
         self.source.stop_reading()
         self._stopping.set()
-        while self.source.unread and time.monotonic() < until:
+        while self.source.unread and time.monotonic() < until:  # noqa: ASYNC110  bounded
             await asyncio.sleep(0.02)
         await self.source.close()
         self._lanes.close()
@@ -83,7 +84,7 @@ class Intake:
             try:
                 with metrics.process_seconds.time():
                     return await asyncio.get_running_loop().run_in_executor(
-                        self._thread, self._pipeline.process, records, self._history
+                        self._thread, process_all, self._pipeline, records, self._history
                     )
             except (ServiceUnavailableError, StoreError) as error:
                 log.warning("history_unknown", error=str(error), retry_seconds=wait)

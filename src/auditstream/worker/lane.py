@@ -90,7 +90,8 @@ class Lane:
                 break
         if self.abandoned.is_set():
             return []
-        taken, total = [], 0
+        taken: list[Slice] = []
+        total = 0
         while self._slices and (not taken or total + self._slices[0].rows <= rows):
             taken.append(self._slices.popleft())
             total += taken[-1].rows

@@ -75,7 +75,9 @@ class Outbox:
                 answered.append((record, error))
 
             try:
-                self._producer.produce(topic, value, key, headers=headers, on_delivery=on_delivery)
+                self._producer.produce(
+                    topic, value, key, headers=dict(headers), on_delivery=on_delivery
+                )
             except BufferError:
                 failed.append(record)
             else:

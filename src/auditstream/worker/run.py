@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import tempfile
+from contextlib import closing
 
 import faust
 import structlog
@@ -15,6 +16,7 @@ from auditstream.settings import Settings
 from auditstream.store.connection import connect
 from auditstream.worker.app import make_app
 from auditstream.worker.intake import Intake
+from auditstream.worker.registry import schema_source
 
 
 def run(settings: Settings) -> None:
@@ -28,8 +30,9 @@ def run(settings: Settings) -> None:
     configure_logs()
     if settings.metrics_port:
         start_http_server(settings.metrics_port, "127.0.0.1")
-    pipeline = Pipeline.from_settings(settings)
-    with tempfile.TemporaryDirectory(prefix="auditstream-") as datadir, connect(settings) as store:
+    pipeline = Pipeline.from_settings(settings, schema_source(settings))
+    store = connect(settings)
+    with tempfile.TemporaryDirectory(prefix="auditstream-") as datadir, closing(store):
         app = make_app(settings, Intake(settings, store, pipeline), datadir)
         worker = faust.Worker(app, loglevel="WARNING", quiet=False, override_logging=False)
         worker.execute_from_commandline()

@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import structlog
 from confluent_kafka import (
@@ -127,8 +127,7 @@ class RecordSource:
         """Leave the group; partitions are revoked, which settles or abandons them."""
         self._stopping.set()
         self._closing.set()
-        while self._thread.is_alive():
-            await asyncio.sleep(0.02)
+        await asyncio.to_thread(self._thread.join)
         self._lookups.shutdown(wait=False, cancel_futures=True)
 
     def commit(self, partition: int, offset: int) -> None:
@@ -207,39 +206,36 @@ class RecordSource:
             self._paused |= running
 
     def _fetch(self, messages: list[Message]) -> Fetch | None:
-        partitions: list[int] = []
-        offsets: list[int] = []
-        timestamps: list[int | None] = []
-        keys: list[bytes | None] = []
-        values: list[bytes | None] = []
-        for message in messages:
-            if message.error() is not None:
-                self._on_error(message)
-                continue
-            if message.partition() not in self._assigned:
-                continue
-            kind, at = message.timestamp()
-            partitions.append(message.partition())
-            offsets.append(message.offset())
-            timestamps.append(None if kind == TIMESTAMP_NOT_AVAILABLE else at)
-            keys.append(message.key())
-            values.append(message.value())
-        if not partitions:
+        good = [message for message in messages if self._is_record(message)]
+        if not good:
             return None
-        metrics.records_read.inc(len(partitions))
+        partitions = [cast("int", message.partition()) for message in good]
+        metrics.records_read.inc(len(good))
         held = {partition: self._assigned[partition] for partition in set(partitions)}
         stream = next(iter(held.values())).stream
-        records = Records(stream, self._topic, partitions, offsets, timestamps, keys, values)
+        records = Records(
+            stream=stream,
+            topic=self._topic,
+            partitions=partitions,
+            offsets=[cast("int", message.offset()) for message in good],
+            timestamps=[_milliseconds(*message.timestamp()) for message in good],
+            keys=[message.key() for message in good],
+            values=[message.value() for message in good],
+        )
         return Fetch(records, {partition: item.number for partition, item in held.items()})
 
-    def _on_error(self, message: Message) -> None:
+    def _is_record(self, message: Message) -> bool:
+        """Tell a record of a held partition from news of the consumer, which is dealt with."""
         error = message.error()
-        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001  its public name
-            self._leave_log(message.partition())
+        if error is None:
+            return message.partition() in self._assigned
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            self._leave_log(cast("int", message.partition()))
         elif error.fatal():
             raise KafkaException(error)
         else:
             log.warning("kafka_error", topic=message.topic(), error=str(error))
+        return False
 
     def _leave_log(self, partition: int) -> None:
         """The position is outside the log: look again where the partition stands."""
@@ -421,3 +417,7 @@ class RecordSource:
             "queued.min.messages": 2 * self._settings.fetch_rows,
             "message.max.bytes": 16 * 1024 * 1024,
         }
+
+
+def _milliseconds(kind: int, at: int) -> int | None:
+    return None if kind == TIMESTAMP_NOT_AVAILABLE else at

@@ -67,7 +67,11 @@ CREATE TABLE IF NOT EXISTS {database}.events
     event_id_minute DateTime64(6, 'UTC') COMMENT 'Minute within the event_id where that holds a time (UUID version 7), else minute of occurred_at; narrows the search for an event_id.' CODEC(Delta, ZSTD),
     partition_month Date COMMENT 'Month by which the table is partitioned: that of the newest ingested_at of the Kafka partition before this append.',
 
-    INDEX event_id_minutes event_id_minute TYPE minmax GRANULARITY 1,
+    PROJECTION event_ids
+    (
+        SELECT event_id_minute, event_id, workspace_id, occurred_at
+        ORDER BY event_id_minute, event_id
+    ),
 
     PROJECTION watermarks
     (

@@ -1,0 +1,101 @@
+"""The pipeline: the order of the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from auditstream.contract.catalogue import Catalogue, load_catalogue, shipped_catalogue
+from auditstream.contract.limits import MAX_EVENT_BYTES, MAX_FUTURE_SECONDS
+from auditstream.contract.schemas import shipped_schemas
+from auditstream.pipeline.actions import Actions
+from auditstream.pipeline.address import Addresses
+from auditstream.pipeline.decode import decode
+from auditstream.pipeline.deduplicate import deduplicate
+from auditstream.pipeline.detect import Detector
+from auditstream.pipeline.enrich import Enricher
+from auditstream.pipeline.history import History
+from auditstream.pipeline.look_up import look_up_events, look_up_roles
+from auditstream.pipeline.records import Processed, Records
+from auditstream.pipeline.sentence import Sentences
+from auditstream.pipeline.validate import validate
+from auditstream.pipeline.writers import SchemaSource, Writers
+from auditstream.rules.load import load_rules
+from auditstream.rules.rule import Rule
+from auditstream.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Size in bytes of a value at most, seconds it may lie ahead, seconds from which it is late."""
+
+    max_event_bytes: int = MAX_EVENT_BYTES
+    max_future_seconds: float = MAX_FUTURE_SECONDS
+    late_seconds: float = 300.0
+
+
+class Pipeline:
+    """From the records of a fetch to rows, rejects and alerts. One thread at a time.
+
+    Raises:
+        ContractError: a sentence of the catalogue is wrong.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        rules: Sequence[Rule],
+        schemas: SchemaSource | None = None,
+        addresses: Addresses | None = None,
+        limits: Limits | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._limits = limits or Limits()
+        self._writers = Writers(schemas or shipped_schemas().get)
+        self._actions = Actions(catalogue)
+        self._enricher = Enricher(
+            self._actions,
+            Sentences(catalogue),
+            addresses or Addresses(),
+            self._limits.late_seconds,
+        )
+        self._detector = Detector(rules)
+        self._clock = clock
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The actions that are accepted."""
+        return self._actions.catalogue
+
+    @classmethod
+    def from_settings(cls, settings: Settings, schemas: SchemaSource | None = None) -> Pipeline:
+        """Build the pipeline that the settings describe; without `schemas`, of shipped schemas.
+
+        Raises:
+            ConfigurationError: a setting names a file that cannot be read.
+            RuleError, ContractError: a rule or the catalogue is wrong.
+        """
+        file = settings.catalogue_file
+        return cls(
+            load_catalogue(file) if file else shipped_catalogue(),
+            load_rules(settings.rules_dir),
+            schemas,
+            Addresses(settings.geoip_country_file, settings.geoip_network_file),
+            Limits(settings.max_event_bytes, settings.max_future_seconds, settings.late_seconds),
+        )
+
+    def process(self, records: Records, history: History) -> Processed:
+        """Process the records of one fetch; what is wrong with a record becomes a reject.
+
+        Blocks while the history and the source of schemas do, and raises what they raise
+        (AuditStreamError); the same records may then be processed again.
+        """
+        now = self._clock()
+        batch = decode(records, self._writers, now, self._limits.max_event_bytes)
+        batch = validate(batch, self._actions, self._limits.max_future_seconds)
+        batch = deduplicate(batch, look_up_events(batch.events, history))
+        roles = look_up_roles(batch.events, history, self._actions)
+        events = self._enricher.enrich(batch, roles)
+        alerts = self._detector.detect(events, now)
+        return Processed(events, batch.rejects, batch.duplicates, alerts)

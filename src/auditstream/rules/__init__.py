@@ -1,0 +1,1 @@
+"""Detection rules: files in Sigma's outer form, compiled to expressions over events."""

@@ -1,0 +1,132 @@
+"""What the table knows about earlier events: repeats of an event id, and roles."""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+import polars as pl
+
+from auditstream.contract.catalogue import Catalogue, shipped_catalogue
+from auditstream.store.columns import PAYLOAD, PAYLOAD_SCHEMA, Schema
+from auditstream.store.connection import SettingValue, Store
+from auditstream.store.sql import literal, literals
+
+ROLE_SCHEMA: Final[Schema] = {
+    "workspace_id": pl.String,
+    "entity_id": pl.String,
+    "subject_id": pl.String,
+    "occurred_at": PAYLOAD_SCHEMA["occurred_at"],
+    "kafka_offset": pl.Int64,
+    "role": pl.String,
+}
+ROLE_KEY: Final = ("workspace_id", "entity_id", "subject_id")
+
+# Thousands of values travel as one literal of hex digits, which is parsed in no time. Looking them
+# up in the index costs more than it saves.
+_SETTINGS: Final[dict[str, SettingValue]] = {
+    "max_query_size": 256 * 1024 * 1024,
+    "use_index_for_in_with_subqueries": 0,
+}
+_SUBJECT: Final = "coalesce(e.member_id, e.group_id, '')"
+_KEY_CHECKSUM: Final = f"CRC32(concat(e.workspace_id, '\\0', e.entity_id, '\\0', {_SUBJECT}))"
+
+
+class StoredHistory:
+    """The stored events, as the pipeline's deduplication and enrichment ask for them.
+
+    `catalogue` tells which actions take a role away; the shipped one unless given. Methods block,
+    and raise what `Store` raises.
+    """
+
+    def __init__(self, store: Store, catalogue: Catalogue | None = None) -> None:
+        self._store = store
+        self._events = f"{store.database}.events"
+        actions = (catalogue or shipped_catalogue()).actions.values()
+        self._removals = literals(
+            action.name for action in actions if action.roles and "role" not in action.fields
+        )
+
+    def events_by_id(self, event_ids: pl.Series, id_minutes: pl.Series) -> pl.DataFrame:
+        """Return the stored events that have one of the ids: columns of `PAYLOAD_SCHEMA`.
+
+        `event_ids` are canonical UUID texts, `id_minutes` the values of `event_id_minute` to be
+        searched. 20,000 ids of which none is stored take about 20 ms when the minutes are few.
+        """
+        if event_ids.is_empty():
+            return pl.DataFrame(schema=PAYLOAD_SCHEMA)
+        places = self._places(event_ids, id_minutes)
+        if places.is_empty():
+            return pl.DataFrame(schema=PAYLOAD_SCHEMA)
+        columns = ", ".join(
+            "toString(e.event_id) AS event_id" if name == "event_id" else f"e.{name}"
+            for name in PAYLOAD
+        )
+        times = places["occurred_at"].sort()
+        found = self._store.query_frame(
+            f"SELECT {columns} FROM {self._events} AS e "
+            f"WHERE e.workspace_id IN ({literals(places['workspace_id'].unique())}) "
+            f"AND e.occurred_at BETWEEN {_time(times[0])} AND {_time(times[-1])} "
+            f"AND e.event_id IN ({_uuids(places['event_id'])})",
+            settings=_SETTINGS,
+        )
+        return found.cast(pl.Schema(PAYLOAD_SCHEMA))
+
+    def roles(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """Return every role that was given or removed under the keys, by actions that succeeded.
+
+        `keys` has columns workspace_id, entity_id and subject_id: the id of a member or a group,
+        "" for everyone. Rows: these, occurred_at, kafka_offset, and role, null where it was
+        removed. 10,000 keys take about 0.2 s for each million of events of their workspaces.
+        """
+        if keys.is_empty():
+            return pl.DataFrame(schema=ROLE_SCHEMA)
+        keys = keys.select(ROLE_KEY)
+        removal = f"e.action IN ({self._removals})"
+        found = self._store.query_frame(
+            f"SELECT e.workspace_id, e.entity_id, {_SUBJECT} AS subject_id, "
+            f"e.occurred_at, e.kafka_offset, if({removal}, NULL, e.role) AS role "
+            f"FROM {self._events} AS e "
+            f"WHERE e.workspace_id IN ({literals(keys['workspace_id'].unique())}) "
+            f"AND e.outcome = 'success' AND (e.role IS NOT NULL OR {removal}) "
+            f"AND {_KEY_CHECKSUM} IN ({_checksums(keys)})",
+            settings=_SETTINGS,
+        )
+        # Other keys may share a checksum.
+        return found.cast(pl.Schema(ROLE_SCHEMA)).join(keys, on=ROLE_KEY, how="semi")
+
+    def _places(self, event_ids: pl.Series, id_minutes: pl.Series) -> pl.DataFrame:
+        # All from the projection that is ordered by these minutes.
+        minutes = literals(
+            minute.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") for minute in id_minutes.unique()
+        )
+        return self._store.query_frame(
+            f"SELECT workspace_id, occurred_at, toString(e.event_id) AS event_id "
+            f"FROM {self._events} AS e "
+            f"WHERE e.event_id_minute IN ({minutes}) AND e.event_id IN ({_uuids(event_ids)})",
+            settings=_SETTINGS,
+        )
+
+
+def _uuids(event_ids: Iterable[str]) -> str:
+    # ClickHouse holds a UUID as two little-endian numbers.
+    halves = array("Q", bytes.fromhex("".join(event_ids).replace("-", "")))
+    halves.byteswap()
+    return _values(halves, "UUID")
+
+
+def _checksums(keys: pl.DataFrame) -> str:
+    checksums = (zlib.crc32("\0".join(key).encode()) for key in keys.rows())
+    return _values(array("I", checksums), "UInt32")
+
+
+def _values(numbers: array[int], kind: str) -> str:
+    digits = numbers.tobytes().hex()
+    return f"SELECT arrayJoin(reinterpret(unhex('{digits}'), 'Array({kind})'))"
+
+
+def _time(moment: datetime) -> str:
+    return f"toDateTime64('{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}', 6, 'UTC')"
