@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from auditstream.contract.schemas import FRAME, shipped_schemas
@@ -40,16 +40,21 @@ class Record:
 
 
 def create_topic(bootstrap: str, config: dict[str, str] | None = None) -> None:
-    """Make the topic; blocks until it is there."""
+    """Make the topic, unless a producer's asking for it has; blocks until it is there."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     new = NewTopic(TOPIC, PARTITIONS, 1, config=config or {})
-    admin.create_topics([new])[TOPIC].result(SECONDS)
+    try:
+        admin.create_topics([new])[TOPIC].result(SECONDS)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise
 
 
 def read_until(bootstrap: str, enough: Callable[[list[Record]], bool]) -> list[Record]:
     """Read the topic from its start until `enough`; fail after 30 s."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "test"})
-    consumer.assign([TopicPartition(TOPIC, number, 0) for number in range(PARTITIONS)])
+    partitions = consumer.list_topics(TOPIC, SECONDS).topics[TOPIC].partitions
+    consumer.assign([TopicPartition(TOPIC, number, 0) for number in partitions])
     records: list[Record] = []
     deadline = time.monotonic() + SECONDS
     try:

@@ -63,7 +63,7 @@ def table_of(columns: Sequence[str], rows: Iterable[Row]) -> Table:
         numbers = bool(kept) and all(_is_number(row[index]) for row in kept)
         table.add_column(name, justify="right" if numbers else "left", overflow="fold")
     for row in kept:
-        table.add_row(*(Text(_cell(value)) for value in row))
+        table.add_row(*(Text(cell(value)) for value in row))
     return table
 
 
@@ -81,7 +81,8 @@ def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, int | float | Decimal) and value is not True)
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """Return a value as a table shows it: readable, and harmless to a terminal."""
     from auditstream.alerts.console import printable
 
     if isinstance(value, int) and not isinstance(value, bool):

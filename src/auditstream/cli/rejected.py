@@ -61,7 +61,7 @@ class Reject:
         if writer is None:
             return None
         try:
-            return fastavro.schemaless_reader(BytesIO(value[FRAME.size :]), writer, None)
+            return fastavro.schemaless_reader(BytesIO(value[FRAME.size :]), _lenient(writer), None)
         except Exception:  # noqa: BLE001  (whatever damaged bytes lead to)
             return None
 
@@ -99,6 +99,16 @@ def read_rejects(store: Store, selection: Selection, *, with_bytes: bool = False
         parameters,
     )
     return [Reject(*row[:8], *(_decoded(text) for text in row[8:])) for row in frame.rows()]
+
+
+def _lenient(schema: Any) -> Any:
+    """Return the schema without its UUIDs, so that what is not one can be read, too."""
+    if isinstance(schema, list):
+        return [_lenient(branch) for branch in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = schema.get("logicalType") == "uuid"
+    return {n: _lenient(v) for n, v in schema.items() if not (plain and n == "logicalType")}
 
 
 def _decoded(text: str | None) -> bytes | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from auditstream.cli.output import Format, FormatOption, print_json, print_rows
+from auditstream.cli.output import Format, FormatOption, cell, print_json, print_rows
 from auditstream.cli.rejected import Reject, Selection, read_rejects
 from auditstream.cli.target import BrokersOption, UrlOption, target
 
@@ -131,7 +131,8 @@ def _print_reject(reject: Reject) -> None:
         "value": "none" if reject.value is None else f"{len(reject.value):,} bytes",
     }
     datum = fields.pop("datum")
-    print_rows(("", ""), [(name, value) for name, value in fields.items()], Format.table)
+    for name, value in fields.items():
+        typer.echo(f"{name:<12} {cell(value)}".rstrip())
     if datum is not None:
         typer.echo("\nWhat can be read of it:")
         print_json(datum)

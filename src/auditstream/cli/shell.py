@@ -39,11 +39,11 @@ Tables: {tables}. DESCRIBE events; says what each column means. exit or Ctrl-D l
 
 def run_shell(store: Store, form: Format) -> None:
     """Read statements and print their rows until `exit` or Ctrl-D; errors do not end it."""
-    tables, words = _names(store)
+    columns = _columns(store)
     typer.echo(f"ClickHouse at {store.url}, database {store.database}; help and exit are commands.")
     session: PromptSession[str] = PromptSession(
         history=FileHistory(str(_history_file())),
-        completer=WordCompleter(words, ignore_case=True),
+        completer=completer(columns),
         lexer=PygmentsLexer(SqlLexer),
         auto_suggest=AutoSuggestFromHistory(),
         multiline=True,
@@ -62,7 +62,7 @@ def run_shell(store: Store, form: Format) -> None:
         if command in LEAVE:
             return
         if command == HELP:
-            typer.echo(USAGE.format(tables=", ".join(tables)))
+            typer.echo(USAGE.format(tables=", ".join(columns)))
         elif command:
             _run(store, statement, form)
 
@@ -97,18 +97,22 @@ def _keys() -> KeyBindings:
     return keys
 
 
-def _names(store: Store) -> tuple[list[str], list[str]]:
-    """Return the tables of the database, and all words worth completing."""
+def completer(columns: dict[str, list[str]]) -> WordCompleter:
+    """Return a completer of keywords, tables and columns, in whatever case they are begun."""
+    words = {*KEYWORDS.split(), *columns, *(name for names in columns.values() for name in names)}
+    return WordCompleter(sorted(words), ignore_case=True)
+
+
+def _columns(store: Store) -> dict[str, list[str]]:
+    """Return the tables of the database and the columns of each."""
+    sql = "SELECT table, groupArray(name) FROM system.columns WHERE database = {database:String}"
     try:
         frame = store.query_frame(
-            "SELECT table, name FROM system.columns WHERE database = {database:String}",
-            {"database": store.database},
+            f"{sql} GROUP BY table ORDER BY table", {"database": store.database}
         )
     except StoreError:
-        return [], sorted(KEYWORDS.split())
-    tables = sorted({str(table) for table, _ in frame.iter_rows()})
-    columns = {str(name) for _, name in frame.iter_rows()}
-    return tables, sorted({*KEYWORDS.split(), *tables, *columns})
+        return {}
+    return {str(table): list(names) for table, names in frame.iter_rows()}
 
 
 def _history_file() -> Path:

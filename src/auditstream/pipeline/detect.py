@@ -60,13 +60,11 @@ class Detector:
         )
 
     def _alerts(self, rule: Rule, hits: pl.DataFrame, now: datetime) -> Iterator[Alert]:
-        values = shown(hits)
-        sentences = values.select(self._sentences[rule.name].alias("sentence"))["sentence"]
+        values = shown(hits).with_columns(self._sentences[rule.name].alias("sentence"))
         hits = hits.with_columns(
-            values.select(
-                shown_actor=neutral(pl.col("actor")), shown_entity=neutral(pl.col("entity"))
-            ),
-            told=tell(pl.lit(sentences)),
+            shown_actor=neutral(values["actor"]),
+            shown_entity=neutral(values["entity"]),
+            told=tell(hits.select("outcome", "outcome_reason", values["sentence"])),
         ).sort("occurred_at", "kafka_partition", "kafka_offset")
         hits = hits.select({*ALERTED, *rule.group_by})
         groups: dict[str, list[dict[str, Any]]] = {}

@@ -18,8 +18,12 @@ def event_id_minute() -> pl.Expr:
     Equal ids of version 7 have equal minutes, so a repeat is searched for in few of them.
     """
     event_id, occurred_at = pl.col("event_id"), pl.col("occurred_at").to_physical()
-    digits = event_id.str.slice(0, 8) + event_id.str.slice(9, 4)
-    within = digits.str.to_integer(base=16, dtype=pl.Int64, strict=False) * 1000
+    milliseconds = _hexadecimal(event_id, 0, 8) * 2**16 + _hexadecimal(event_id, 9, 4)
+    within = milliseconds * 1000
     timed = (event_id.str.slice(14, 1) == "7") & within.is_between(*PLAUSIBLE)
     microseconds = pl.when(timed).then(within).otherwise(occurred_at)
-    return (microseconds // MINUTE * MINUTE).cast(pl.Datetime("us", "UTC"))
+    return (microseconds - microseconds % MINUTE).cast(pl.Datetime("us", "UTC"))
+
+
+def _hexadecimal(text: pl.Expr, offset: int, length: int) -> pl.Expr:
+    return text.str.slice(offset, length).str.to_integer(base=16, dtype=pl.Int64, strict=False)

@@ -37,7 +37,7 @@ class Sentences:
         if not written:
             return pl.Series("sentence", [], pl.String)
         sentences = pl.concat(written).sort("place")["sentence"]
-        return events.select(tell(pl.lit(sentences)).alias("sentence"))["sentence"]
+        return tell(events.select("outcome", "outcome_reason", sentence=sentences))
 
 
 def shown(events: pl.DataFrame) -> pl.DataFrame:
@@ -69,18 +69,27 @@ def fill(template: str) -> pl.Expr:
     return pl.concat_str(*(piece for part in parse_template(template) for piece in _pieces(part)))
 
 
-def tell(sentence: pl.Expr) -> pl.Expr:
-    """Return the sentence with how the event ended, safe to stand in a line."""
-    outcome = pl.col("outcome")
-    denied = pl.when(outcome == "denied").then(pl.lit("Denied: "))
-    ended = denied.when(outcome == "failure").then(pl.lit("Failed: "))
-    why = pl.when(outcome != "success").then(pl.lit(" (") + pl.col("outcome_reason") + pl.lit(")"))
-    return neutral(pl.concat_str(ended.otherwise(pl.lit("")), sentence, why.fill_null("")))
+def tell(sentences: pl.DataFrame) -> pl.Series:
+    """Return sentences with how the events ended, safe to stand in a line.
+
+    Columns: `sentence`, `outcome`, `outcome_reason`.
+    """
+    failed = pl.col("outcome") != "success"
+    if sentences.select(failed.any()).item():
+        how = pl.when(pl.col("outcome") == "denied").then(pl.lit("Denied: "))
+        why = (pl.lit(" (") + pl.col("outcome_reason") + pl.lit(")")).fill_null("")
+        told = pl.concat_str(how.otherwise(pl.lit("Failed: ")), "sentence", why)
+        sentences = sentences.with_columns(
+            sentence=pl.when(failed).then(told).otherwise("sentence")
+        )
+    return neutral(sentences["sentence"])
 
 
-def neutral(text: pl.Expr) -> pl.Expr:
+def neutral(texts: pl.Series) -> pl.Series:
     """Replace characters that could forge a line of a log or a terminal."""
-    return text.str.replace_all(UNSAFE, "\N{REPLACEMENT CHARACTER}")
+    if not texts.str.contains(UNSAFE).any():
+        return texts
+    return texts.str.replace_all(UNSAFE, "\N{REPLACEMENT CHARACTER}")
 
 
 def _pieces(part: Part) -> Iterator[pl.Expr]:

@@ -84,6 +84,15 @@ def take_back(producer: Producer, seconds: float) -> None:
             LOG.debug("the producer ended with %s", error)
 
 
+def answers(producer: Producer, topic: str) -> bool:
+    """Return whether the broker tells of a topic within a second."""
+    try:
+        producer.list_topics(topic, timeout=1.0)
+    except KafkaException:
+        return False
+    return True
+
+
 def describe(error: Exception | KafkaError) -> str:
     """Return an error in words, without the decoration of librdkafka's."""
     if isinstance(error, KafkaException) and isinstance(error.args[0], KafkaError):

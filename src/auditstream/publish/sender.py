@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Final
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import Producer
 
 from auditstream.errors import ContractError, PublishError
 from auditstream.publish.config import PublishSettings
@@ -18,12 +18,13 @@ from auditstream.publish.producer import (
     REFUSED,
     WINDOW_BYTES,
     WINDOW_EVENTS,
-    describe,
+    answers,
     new_producer,
     take_back,
 )
 from auditstream.publish.registry import SchemaIds
 from auditstream.publish.stats import Counters
+from auditstream.publish.trouble import Trouble
 
 LOG = logging.getLogger("auditstream.publish")
 
@@ -33,8 +34,8 @@ _GATHER_SECONDS: Final = 0.02
 _IDLE_SECONDS: Final = 1.0
 _UPKEEP_SECONDS: Final = 1.0
 _ADOPT_SECONDS: Final = 60.0
-_WARN_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = (0.1, 0.5, 2.0, 5.0)
+_STALL_SECONDS: Final = 10.0
 _END_SECONDS: Final = 0.5
 
 
@@ -65,9 +66,10 @@ class Sender:
         self._producer: Producer | None = None
         self._more = True
         self._cautious = 0
-        self._troubled = False
+        self._trouble = Trouble(settings.kafka_brokers, counters)
         self._scanned = False
-        self._next_adoption = self._next_upkeep = self._next_warning = 0.0
+        self._answered_at = 0.0
+        self._next_adoption = self._next_upkeep = 0.0
         self._stop_at = float("inf")
         self._wake = threading.Event()
         self._progress = threading.Condition()
@@ -116,7 +118,7 @@ class Sender:
                 if not self._lanes.set_aside(error):
                     self.damage = error
             except Exception as error:  # noqa: BLE001  (the thread must go on)
-                self._note(error)
+                self._trouble.begin(error)
                 failures = 0 if self._counters.acknowledged > acknowledged else failures + 1
                 self._pause(_PAUSE_SECONDS[min(failures, len(_PAUSE_SECONDS) - 1)])
         self._lanes.close()
@@ -124,8 +126,9 @@ class Sender:
     def _deliver(self) -> None:
         flight = Flight()
         with self._lanes.busy:
-            producer = self._producer = new_producer(self._settings, self._note)
+            producer = self._producer = new_producer(self._settings, self._trouble.begin)
         self._more = True
+        self._answered_at = time.monotonic()
         try:
             while not self._done():
                 self._adopt()
@@ -133,6 +136,7 @@ class Sender:
                 self._wait(producer, flight)
                 self._settle()
                 self._check(flight)
+                self._check_stall(producer, flight)
                 self._tidy()
         finally:
             take_back(producer, _END_SECONDS)
@@ -183,7 +187,7 @@ class Sender:
             producer.poll(0)
             if not self._more:
                 self._wake.wait(_IDLE_SECONDS)
-        elif self._more or self._troubled:
+        elif self._more or self._trouble.now:
             producer.poll(_POLL_SECONDS)
         else:
             # A turn for each event would take the interpreter from those who emit.
@@ -194,12 +198,11 @@ class Sender:
         for lane in self._lanes.all():
             sizes = lane.take_acknowledged()
             if sizes:
+                self._answered_at = time.monotonic()
                 lane.spool.remove(sizes)
                 self._counters.acknowledged += len(sizes)
                 self._cautious = max(0, self._cautious - len(sizes))
-                if self._troubled:
-                    self._troubled = False
-                    LOG.info("audit events are delivered again")
+                self._trouble.end()
         self._lanes.close_empty()
         with self._progress:
             self._progress.notify_all()
@@ -218,23 +221,23 @@ class Sender:
                 self._cautious = flight.events + flight.failures
         raise DeliveryError(f"event {event.event_id} was not taken: {error.str()}")
 
+    def _check_stall(self, producer: Producer, flight: Flight) -> None:
+        # A broker may refuse the producer's id for ever, which librdkafka never reports.
+        now = time.monotonic()
+        if not flight.events:
+            self._answered_at = now
+        elif now - self._answered_at > _STALL_SECONDS:
+            self._answered_at = now
+            if answers(producer, self._settings.events_topic):
+                raise DeliveryError(
+                    f"the broker answers and has taken no event for {_STALL_SECONDS:g} s"
+                )
+
     def _tidy(self) -> None:
         if time.monotonic() >= self._next_upkeep:
             self._next_upkeep = time.monotonic() + _UPKEEP_SECONDS
             for spool in self._lanes.spools():
                 spool.tidy()
-
-    def _note(self, error: Exception | KafkaError) -> None:
-        self._troubled = True
-        self._counters.last_error = words = describe(error)
-        if time.monotonic() >= self._next_warning:
-            self._next_warning = time.monotonic() + _WARN_SECONDS
-            LOG.warning(
-                "audit events cannot be delivered to %s: %s; %d wait",
-                self._settings.kafka_brokers,
-                words,
-                self._lanes.waiting()[0],
-            )
 
     def _pause(self, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -72,7 +72,7 @@ def advance(
         if abandoned.is_set():
             raise AbandonedError("given up before it was sent")
         outcome = _send(send, attempt)
-        after = _read(read, abandoned)
+        after = wait_for(read, abandoned)
         if after != before:
             return after
         if isinstance(outcome, StoreError):
@@ -85,15 +85,13 @@ def advance(
         until = clock() + bound
         while after == before and clock() < until:
             abandoned.wait(POLL_SECONDS)
-            after = _read(read, abandoned)
+            after = wait_for(read, abandoned)
         if after != before:
             return after
         attempt += 1
 
 
-def _send(
-    send: Callable[[int], None], attempt: int
-) -> StoreError | ServiceUnavailableError | None:
+def _send(send: Callable[[int], None], attempt: int) -> StoreError | ServiceUnavailableError | None:
     try:
         send(attempt)
     except (StoreError, ServiceUnavailableError) as error:
@@ -101,7 +99,13 @@ def _send(
     return None
 
 
-def _read(read: Callable[[], T], abandoned: threading.Event) -> T:
+def wait_for(read: Callable[[], T], abandoned: threading.Event) -> T:
+    """Return what `read` returns, asked again while the server is away. Blocks meanwhile.
+
+    Raises:
+        AbandonedError: `abandoned` was set before the server answered.
+        StoreError: the server refused the reading.
+    """
     waiting = Retrying(
         retry=retry_if_exception_type(ServiceUnavailableError),
         wait=wait_exponential(FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS),

@@ -1,4 +1,5 @@
 """Compare-and-append: events land after the watermark they were made for, once, or not at all."""
+# ruff: noqa: S608 - names come from checked settings, values from store.sql
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import polars as pl
 
 from auditstream.errors import WatermarkMovedError
 from auditstream.store.advance import Clock, advance
-from auditstream.store.arrow import ONE_BLOCK, arrow_body, arrow_input
+from auditstream.store.arrow import arrow_body, arrow_input, one_block
 from auditstream.store.columns import EVENTS
 from auditstream.store.connection import Store
 from auditstream.store.sql import literal
@@ -56,8 +57,7 @@ def append_events(
 
     def send(attempt: int) -> None:
         token = f"{stream}:{partition}:{NONE if expected is None else expected}:{attempt}"
-        limits = {"max_execution_time": store.append_seconds, "insert_deduplication_token": token}
-        store.insert_arrow(statement, body, {**ONE_BLOCK, **limits})
+        store.insert_arrow(statement, body, one_block(token, store.append_seconds))
 
     watermark = advance(
         expected,

@@ -14,17 +14,23 @@ from auditstream.store.sql import literal
 
 ROWS_OF_A_BLOCK: Final = 100_000_000
 
-ONE_BLOCK: Final[Mapping[str, SettingValue]] = {
-    "async_insert": 0,
-    "max_insert_threads": 1,
-    "max_block_size": ROWS_OF_A_BLOCK,
-    "min_insert_block_size_rows": ROWS_OF_A_BLOCK,
-    "min_insert_block_size_bytes": 0,
-    "deduplicate_insert": "enable",
-    "deduplicate_insert_select": "force_enable",
-}
-"""Settings under which an INSERT of one ClickHouse partition is one part, hence atomic, and is
-refused rather than run without its deduplication token."""
+
+def one_block(token: str, seconds: float) -> dict[str, SettingValue]:
+    """Return the settings of an INSERT of one ClickHouse partition that is one part, hence atomic.
+
+    It is refused rather than run without its deduplication token, and ends within `seconds`.
+    """
+    return {
+        "async_insert": 0,
+        "max_insert_threads": 1,
+        "max_block_size": ROWS_OF_A_BLOCK,
+        "min_insert_block_size_rows": ROWS_OF_A_BLOCK,
+        "min_insert_block_size_bytes": 0,
+        "deduplicate_insert": "enable",
+        "deduplicate_insert_select": "force_enable",
+        "insert_deduplication_token": token,
+        "max_execution_time": seconds,
+    }
 
 
 def arrow_input(columns: Mapping[str, Column]) -> str:

@@ -1,10 +1,9 @@
 """What the table knows about earlier events: repeats of an event id, and roles."""
+# ruff: noqa: S608 - names come from checked settings, values from store.sql
 
 from __future__ import annotations
 
 import zlib
-from array import array
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,8 +11,8 @@ import polars as pl
 
 from auditstream.contract.catalogue import Catalogue, shipped_catalogue
 from auditstream.store.columns import PAYLOAD, PAYLOAD_SCHEMA, Schema
-from auditstream.store.connection import SettingValue, Store
-from auditstream.store.sql import literal, literals
+from auditstream.store.connection import Store
+from auditstream.store.sql import LONG_QUERY, literals, numbers, uuids
 
 ROLE_SCHEMA: Final[Schema] = {
     "workspace_id": pl.String,
@@ -25,12 +24,6 @@ ROLE_SCHEMA: Final[Schema] = {
 }
 ROLE_KEY: Final = ("workspace_id", "entity_id", "subject_id")
 
-# Thousands of values travel as one literal of hex digits, which is parsed in no time. Looking them
-# up in the index costs more than it saves.
-_SETTINGS: Final[dict[str, SettingValue]] = {
-    "max_query_size": 256 * 1024 * 1024,
-    "use_index_for_in_with_subqueries": 0,
-}
 _SUBJECT: Final = "coalesce(e.member_id, e.group_id, '')"
 _KEY_CHECKSUM: Final = f"CRC32(concat(e.workspace_id, '\\0', e.entity_id, '\\0', {_SUBJECT}))"
 
@@ -70,8 +63,8 @@ class StoredHistory:
             f"SELECT {columns} FROM {self._events} AS e "
             f"WHERE e.workspace_id IN ({literals(places['workspace_id'].unique())}) "
             f"AND e.occurred_at BETWEEN {_time(times[0])} AND {_time(times[-1])} "
-            f"AND e.event_id IN ({_uuids(places['event_id'])})",
-            settings=_SETTINGS,
+            f"AND e.event_id IN ({uuids(places['event_id'])})",
+            settings=LONG_QUERY,
         )
         return found.cast(pl.Schema(PAYLOAD_SCHEMA))
 
@@ -93,7 +86,7 @@ class StoredHistory:
             f"WHERE e.workspace_id IN ({literals(keys['workspace_id'].unique())}) "
             f"AND e.outcome = 'success' AND (e.role IS NOT NULL OR {removal}) "
             f"AND {_KEY_CHECKSUM} IN ({_checksums(keys)})",
-            settings=_SETTINGS,
+            settings=LONG_QUERY,
         )
         # Other keys may share a checksum.
         return found.cast(pl.Schema(ROLE_SCHEMA)).join(keys, on=ROLE_KEY, how="semi")
@@ -106,26 +99,13 @@ class StoredHistory:
         return self._store.query_frame(
             f"SELECT workspace_id, occurred_at, toString(e.event_id) AS event_id "
             f"FROM {self._events} AS e "
-            f"WHERE e.event_id_minute IN ({minutes}) AND e.event_id IN ({_uuids(event_ids)})",
-            settings=_SETTINGS,
+            f"WHERE e.event_id_minute IN ({minutes}) AND e.event_id IN ({uuids(event_ids)})",
+            settings=LONG_QUERY,
         )
 
 
-def _uuids(event_ids: Iterable[str]) -> str:
-    # ClickHouse holds a UUID as two little-endian numbers.
-    halves = array("Q", bytes.fromhex("".join(event_ids).replace("-", "")))
-    halves.byteswap()
-    return _values(halves, "UUID")
-
-
 def _checksums(keys: pl.DataFrame) -> str:
-    checksums = (zlib.crc32("\0".join(key).encode()) for key in keys.rows())
-    return _values(array("I", checksums), "UInt32")
-
-
-def _values(numbers: array[int], kind: str) -> str:
-    digits = numbers.tobytes().hex()
-    return f"SELECT arrayJoin(reinterpret(unhex('{digits}'), 'Array({kind})'))"
+    return numbers(zlib.crc32("\0".join(key).encode()) for key in keys.rows())
 
 
 def _time(moment: datetime) -> str:

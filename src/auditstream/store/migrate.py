@@ -1,4 +1,5 @@
 """Making the tables, and bringing them up to date: numbered SQL files, forward only."""
+# ruff: noqa: S608 - names come from checked settings, values from store.sql
 
 from __future__ import annotations
 
@@ -79,10 +80,11 @@ def migrate(store: Store, retention_days: int, catalogue: Catalogue | None = Non
 def shipped_migrations() -> tuple[Migration, ...]:
     """Return the migrations of the package in the order of their numbers."""
     folder = files("auditstream.store").joinpath("migrations")
-    found = []
-    for file in folder.iterdir():
-        if match := _NAME.fullmatch(file.name):
-            found.append(Migration(int(match[1]), file.name, file.read_text(encoding="utf-8")))
+    found = [
+        Migration(int(match[1]), file.name, file.read_text(encoding="utf-8"))
+        for file in folder.iterdir()
+        if (match := _NAME.fullmatch(file.name))
+    ]
     return tuple(sorted(found, key=lambda migration: migration.number))
 
 

@@ -52,7 +52,8 @@ class Narrator:
         everyday = action.category in ("workspace_collections", "workspace_connections")
         members = [person for person in here.active if person.role == "member"]
         crowd = members if everyday and rng.random() < 0.6 else here.admins
-        person = rng.choice([person for person in crowd if person is not draft.member])
+        others = [person for person in crowd if person is not draft.member]
+        person = rng.choice(others or here.admins)
         return person.as_actor(at.toordinal(), rng)
 
     def intruder(self, draft: Draft, at: datetime) -> Datum:

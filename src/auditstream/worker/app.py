@@ -10,7 +10,7 @@ import faust
 import structlog
 from faust.types.auth import CredentialsT
 
-from auditstream.alerts.topic import decode_alert
+from auditstream.alerts.topic import AlertRecordError, decode_alert
 from auditstream.settings import Settings
 from auditstream.worker.intake import Intake
 from auditstream.worker.metrics import metrics
@@ -37,7 +37,11 @@ def make_app(settings: Settings, intake: Intake, datadir: str) -> faust.App:
     async def observe_alerts(values: Any) -> None:
         """Measure how long an alert takes from its detection to its readers."""
         async for value in values:
-            alert = decode_alert(value)
+            try:
+                alert = decode_alert(value)
+            except AlertRecordError as error:
+                log.warning("no_alert", topic=settings.alerts_topic, error=str(error))
+                continue
             metrics.alert_latency_seconds.observe(
                 max((datetime.now(UTC) - alert.detected_at).total_seconds(), 0.0)
             )

@@ -34,7 +34,7 @@ def run(settings: Settings) -> None:
     store = connect(settings)
     with tempfile.TemporaryDirectory(prefix="auditstream-") as datadir, closing(store):
         app = make_app(settings, Intake(settings, store, pipeline), datadir)
-        worker = faust.Worker(app, loglevel="WARNING", quiet=False, override_logging=False)
+        worker = faust.Worker(app, loglevel="WARNING", quiet=True, override_logging=False)
         worker.execute_from_commandline()
 
 
@@ -57,3 +57,5 @@ def configure_logs() -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    # What aiokafka cannot settle by itself, Faust reports.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

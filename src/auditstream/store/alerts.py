@@ -1,0 +1,76 @@
+"""Alerts: stored once by their id, and listed."""
+# ruff: noqa: S608 - names come from checked settings, values from store.sql
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from auditstream.contract.alert import Alert
+from auditstream.store.columns import ALERT_SCHEMA, ALERTS
+from auditstream.store.connection import Store
+from auditstream.store.once import Shelf, add_once
+from auditstream.store.sql import LONG_QUERY, literal, uuids
+
+_SELECTED: Final = {
+    "alert_id": "toString(a.alert_id)",
+    "level": "toString(a.level)",
+    "evidence": (
+        "arrayMap(item -> CAST((toString(item.1), item.2, item.3, item.4), "
+        "'Tuple(event_id String, topic String, partition Int32, offset Int64)'), a.evidence)"
+    ),
+}
+
+
+def append_alerts(store: Store, alerts: Sequence[Alert], abandoned: threading.Event) -> None:
+    """Store alerts, each once by its id; one that is already there is left as it is.
+
+    Blocks until every alert was seen in the table, where it is fsynced; a server that is away is
+    waited for. Writers that store alerts at the same time take turns.
+
+    Raises:
+        AbandonedError: `abandoned` was set; the alerts may have landed, or may land yet.
+        StoreError: the server refused; the call can be repeated.
+    """
+    rows = [asdict(alert) for alert in alerts]
+    frame = pl.DataFrame(rows, schema=ALERT_SCHEMA).unique("alert_id", keep="first")
+    table = f"{store.database}.alerts"
+
+    def missing(frame: pl.DataFrame) -> pl.DataFrame:
+        found = store.query_frame(
+            f"SELECT toString(a.alert_id) AS alert_id FROM {table} AS a "
+            f"WHERE a.alert_id IN ({uuids(frame['alert_id'])})",
+            settings=LONG_QUERY,
+        )
+        return frame.join(found, on="alert_id", how="anti", maintain_order="left")
+
+    add_once(store, Shelf("alerts", table, "1", ALERTS, missing), frame, abandoned)
+
+
+def list_alerts(
+    store: Store, *, since: datetime | None = None, rule_id: str | None = None, limit: int = 100
+) -> list[Alert]:
+    """Return alerts, the newest first by detection; those detected at or after `since`, if given.
+
+    Blocks, and raises what `Store` raises.
+    """
+    conditions = ["1"]
+    if since is not None:
+        conditions.append(f"a.detected_at >= fromUnixTimestamp64Micro({_microseconds(since)})")
+    if rule_id is not None:
+        conditions.append(f"a.rule_id = {literal(rule_id)}")
+    columns = ", ".join(f"{_SELECTED.get(name, f'a.{name}')} AS {name}" for name in ALERTS)
+    found = store.query_frame(
+        f"SELECT {columns} FROM {store.database}.alerts AS a WHERE {' AND '.join(conditions)} "
+        f"ORDER BY a.detected_at DESC, a.alert_id LIMIT {limit}"
+    )
+    return [Alert.from_record(row) for row in found.cast(pl.Schema(ALERT_SCHEMA)).to_dicts()]
+
+
+def _microseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000)

@@ -1,0 +1,128 @@
+"""The demo as a newcomer runs it: a process of its own, from nothing to the counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from auditstream.contract.catalogue import shipped_catalogue
+from tests.stack.poll import eventually
+
+DEMO = [sys.executable, "-m", "auditstream.cli", "demo", "--events", "2000", "--seed", "7"]
+SECONDS = 200.0
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """An environment in which temporary files and state of the demo can be watched."""
+    for name in ("temporary", "home"):
+        (tmp_path / name).mkdir()
+    # The settings of somebody's production must not reach the demo.
+    production = {"AUDITSTREAM_KAFKA_BROKERS": "kafka.invalid:9092", "AUDITSTREAM_FETCH_ROWS": "1"}
+    return (
+        os.environ
+        | production
+        | {
+            "TMPDIR": str(tmp_path / "temporary"),
+            "XDG_STATE_HOME": str(tmp_path / "home"),
+        }
+    )
+
+
+@contextmanager
+def running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def ask(environment: dict[str, str], *arguments: str) -> Any:
+    """Run a command that finds the running demo by itself; return what its JSON says."""
+    plain = {k: v for k, v in environment.items() if not k.startswith("AUDITSTREAM_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "auditstream.cli", *arguments, "--format", "json"],
+        env=plain,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_demo_adds_up_and_leaves_nothing_behind(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Published is stored plus rejected plus repeats, with all actions and the expected alerts."""
+    with running([*DEMO, "--exit", "--format", "json"], environment) as demo:
+        out, err = demo.communicate(timeout=SECONDS)
+    assert demo.returncode == 0, err
+    assert err == ""
+    counts = json.loads(out)
+    assert counts["published"] == 2000
+    assert counts["stored"] == 2000 - counts["rejected"] - counts["duplicates"]
+    assert counts["rejected"] == 21
+    assert counts["duplicates"] == 5
+    assert counts["alerts"] == 6
+    assert set(counts["actions"]) == set(shipped_catalogue().actions)
+    assert sum(counts["actions"].values()) == counts["stored"]
+    assert counts["seconds"] > 0
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_demo_stays_up_for_other_commands(environment: dict[str, str], tmp_path: Path) -> None:
+    """After its summary it answers `sql`, `alerts` and `rejects`, until SIGTERM ends all of it."""
+    with running([*DEMO, "--format", "json"], environment) as demo:
+        state = tmp_path / "home" / "auditstream" / "running-stacks"
+        eventually(lambda: list(state.glob("*.json")), within=60, what="a demo that is up")
+        (note,) = state.glob("*.json")
+        children = psutil.Process(demo.pid).children(recursive=True)
+        address = json.loads(note.read_text())["clickhouse_url"]
+        assert demo.stdout is not None
+        counts = json.loads("".join(iter(demo.stdout.readline, "}\n")) + "}")
+        (row,) = ask(environment, "sql", "SELECT count() AS events FROM events")
+        assert row["events"] == counts["stored"]
+        assert len(ask(environment, "alerts", "list")) == counts["alerts"]
+        assert len(ask(environment, "rejects", "list")) == counts["rejected"]
+        assert address.startswith("http://127.0.0.1:")
+        demo.send_signal(signal.SIGTERM)
+        _, err = demo.communicate(timeout=60)
+    assert demo.returncode == 0
+    assert address in err
+    assert not any(child.is_running() for child in children)
+    assert list(state.iterdir()) == []
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_page_of_the_demo(environment: dict[str, str]) -> None:
+    """The page names every action, tells alerts as sentences and rejects with their reasons."""
+    with running([*DEMO, "--exit"], environment) as demo:
+        page, err = demo.communicate(timeout=SECONDS)
+    assert demo.returncode == 0, err
+    for action in shipped_catalogue().actions:
+        assert action in page
+    assert page.count(" HIGH ") == 6
+    assert "the role manage on connection" in page
+    assert "event_id_conflict" in page
+    assert page.count("FROM audit.events") >= 3
+    assert max(len(line) for line in page.splitlines()) <= 120
+    assert "\x1b" not in page

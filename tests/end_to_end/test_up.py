@@ -1,0 +1,106 @@
+"""`auditstream up` on a directory that stays, over restarts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.stack.poll import eventually
+
+COMMAND = [sys.executable, "-m", "auditstream.cli"]
+EVENT = {
+    "action": "org_user_role_changed",
+    "workspace_id": "ws-1",
+    "workspace_username": "harbour",
+    "actor": {"type": "user", "id": "u-1", "username": "ada"},
+    "entity": {"type": "workspace", "id": "ws-1", "name": "harbour"},
+    "role": "admin",
+    "previous_role": "member",
+}
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """An environment without settings, with a state directory of its own."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("AUDITSTREAM_")}
+    return kept | {"XDG_STATE_HOME": str(tmp_path / "home")}
+
+
+@contextmanager
+def up(environment: dict[str, str], directory: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run `up`, and end it with SIGINT as Ctrl-C does."""
+    command = [*COMMAND, "up", "--data-dir", str(directory)]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert "ClickHouse" in process.stdout.readline()
+            yield process
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+            assert process.returncode == 0
+        finally:
+            process.kill()
+
+
+def publish(environment: dict[str, str], *names: str) -> None:
+    lines = "".join(
+        json.dumps(EVENT | {"member": {"id": name}, "request_id": name}) + "\n" for name in names
+    )
+    subprocess.run(
+        [*COMMAND, "publish", "-"], env=environment, input=lines, text=True, check=True, timeout=60
+    )
+
+
+def stored(environment: dict[str, str], column: str, table: str) -> list[str]:
+    query = f"SELECT {column} AS found FROM {table} ORDER BY 1"
+    done = subprocess.run(
+        [*COMMAND, "sql", query, "--format", "json"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return [row["found"] for row in json.loads(done.stdout)]
+
+
+def wait_for(environment: dict[str, str], names: list[str]) -> None:
+    eventually(
+        lambda: stored(environment, "request_id", "events") == names,
+        within=60,
+        what=f"events {names}",
+    )
+
+
+def test_events_stay_over_restarts(environment: dict[str, str], tmp_path: Path) -> None:
+    """After a restart, with offsets at 0 again, old events are there and new ones are stored."""
+    directory = tmp_path / "data"
+    for expected in (["a", "b"], ["a", "b", "c", "d"], ["a", "b", "c", "d", "e", "f"]):
+        with up(environment, directory):
+            publish(environment, *expected[-2:])
+            wait_for(environment, expected)
+            assert len(stored(environment, "toString(alert_id)", "alerts")) == len(expected)
+
+
+def test_dead_worker_ends_it(environment: dict[str, str], tmp_path: Path) -> None:
+    """When a part dies by itself, all ends with code 1 and the part's name."""
+    command = [*COMMAND, "up", "--data-dir", str(tmp_path / "data")]
+    bad = environment | {"AUDITSTREAM_RULES_DIR": str(tmp_path / "rules")}
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "bad.yml").write_text("title: nothing else\n")
+    done = subprocess.run(
+        command, env=bad, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 1
+    assert "the worker ended with exit code" in done.stderr
+    assert "bad.yml" in done.stderr
