@@ -34,9 +34,9 @@ def uuid7(number: int, moment: datetime = NOW) -> str:
     return str(UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62 | number))
 
 
-def event(action: str = "group_created", number: int = 1, **fields: Any) -> dict[str, Any]:
+def event(name: str = "group_created", /, number: int = 1, **fields: Any) -> dict[str, Any]:
     """Return a valid event of an action of the shipped catalogue, with other fields on demand."""
-    return valid_event(shipped_catalogue()[action], number) | fields
+    return valid_event(shipped_catalogue()[name], number) | fields
 
 
 def valid_event(action: Action, number: int = 1) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def valid_event(action: Action, number: int = 1) -> dict[str, Any]:
         "workspace_id": "w1",
         "workspace_username": "acme",
         "actor": {"type": "user", "id": "u1", "username": "ana", "ip": "10.0.0.1"},
-        "entity": {"type": action.entity_type, "id": "e1", "name": "Sales"},
+        "entity": {"type": action.entity_type, "id": f"{action.entity_type}-1", "name": "Sales"},
         **{name: subjects[name] for name in action.required},
         "source": {"service": "console", "epoch": 1, "sequence": number},
     }

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -52,20 +53,34 @@ def create_topic(bootstrap: str, config: dict[str, str] | None = None) -> None:
 
 def read_until(bootstrap: str, enough: Callable[[list[Record]], bool]) -> list[Record]:
     """Read the topic from its start until `enough`; fail after 30 s."""
+    records: list[Record] = []
+    for message in _messages(bootstrap):
+        records.append(_record(message))
+        if enough(records):
+            break
+    return records
+
+
+def read_values(bootstrap: str, count: int) -> list[bytes]:
+    """Read the first values of the topic as they are."""
+    return [message.value() for message in islice(_messages(bootstrap), count)]
+
+
+def _messages(bootstrap: str) -> Iterator[Any]:
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "test"})
     partitions = consumer.list_topics(TOPIC, SECONDS).topics[TOPIC].partitions
     consumer.assign([TopicPartition(TOPIC, number, 0) for number in partitions])
-    records: list[Record] = []
     deadline = time.monotonic() + SECONDS
+    count = 0
     try:
-        while not enough(records):
-            assert time.monotonic() < deadline, f"not enough after {SECONDS} s: {len(records)}"
+        while time.monotonic() < deadline:
             for message in consumer.consume(1_000, 0.1):
                 assert message.error() is None, message.error()
-                records.append(_record(message))
+                count += 1
+                yield message
+        raise AssertionError(f"only {count} records within {SECONDS} s")
     finally:
         consumer.close()
-    return records
 
 
 def read_ids(bootstrap: str, expected: list[str]) -> list[Record]:

@@ -63,7 +63,7 @@ def run_demo(
     from rich.console import Console
 
     from auditstream.cli.demonstration.run import tell
-    from auditstream.cli.stay import stay, where
+    from auditstream.cli.stay import stay
     from auditstream.story import Story
 
     started = time.monotonic()
@@ -74,13 +74,12 @@ def run_demo(
         with _stack(story, progress) as (stack, directory):
             counts = tell(stack, story, progress)
             seconds = round(time.monotonic() - started, 1)
-            _print(stack, counts, form, seconds)
+            output = _print(stack, counts, form, seconds, progress)
             for contradiction in counts.contradictions():
                 typer.echo(f"auditstream: the counts do not agree: {contradiction}", err=True)
             staying = True
             if not leave:
-                progress.print(where(stack.settings, directory))
-                stay(stack, progress)
+                stay(stack, directory, output)
     except KeyboardInterrupt:
         progress.print("stopped, nothing is left behind")
         if not staying:
@@ -112,7 +111,10 @@ def _stack(story: Story, progress: Console) -> Iterator[tuple[Stack, Path]]:
         yield stack, Path(name)
 
 
-def _print(stack: Stack, counts: Counts, form: Output, seconds: float) -> None:
+def _print(
+    stack: Stack, counts: Counts, form: Output, seconds: float, progress: Console
+) -> Console:
+    """Print the result; return where what follows is to be printed."""
     from rich.console import Console
 
     from auditstream.cli.demonstration.summary import page_width, print_summary
@@ -133,9 +135,10 @@ def _print(stack: Stack, counts: Counts, form: Output, seconds: float) -> None:
             }
         )
         sys.stdout.flush()
-        return
+        return progress
     console = Console(highlight=False)
     console = Console(highlight=False, width=page_width(console))
     catalogue = catalogue_of(stack.settings)
     with closing(connect(stack.settings)) as store:
         print_summary(console, store, counts, catalogue, seconds)
+    return console

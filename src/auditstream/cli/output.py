@@ -70,11 +70,14 @@ def table_of(columns: Sequence[str], rows: Iterable[Row]) -> Table:
 def _print_table(columns: Sequence[str], rows: Iterable[Row]) -> None:
     from rich.console import Console
 
-    console = Console()
-    if not console.is_terminal:
-        # A pipe has no width: no value may be broken for the sake of one.
-        console = Console(width=10_000)
-    console.print(table_of(columns, rows))
+    if sys.stdout.isatty():
+        Console().print(table_of(columns, rows))
+        return
+    # A pipe has no width: no value may be broken for the sake of one.
+    wide = Console(file=io.StringIO(), width=1_000_000)
+    with wide.capture() as page:
+        wide.print(table_of(columns, rows))
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in page.get().splitlines()))
 
 
 def _is_number(value: Any) -> bool:

@@ -6,42 +6,40 @@ import time
 from pathlib import Path
 from typing import IO, Final, Never
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from auditstream.cli.stack import Stack
-from auditstream.settings import Settings
 
 POLL_SECONDS: Final = 0.3
 COMMANDS: Final = (
-    ("auditstream sql", "a SQL shell with completion; the table is audit.events"),
+    ("auditstream sql", "a SQL shell with completion; the table is events"),
     ("auditstream alerts list", "the alerts so far"),
     ("auditstream rejects list", "what could not be stored, and why"),
     ("auditstream publish events.jsonl", "publish events of your own"),
 )
 
 
-def where(settings: Settings, directory: Path) -> RenderableType:
-    """Return where the services are and which commands work meanwhile."""
-    places = _pairs(
-        ("ClickHouse", settings.clickhouse_url),
-        ("Kafka", settings.kafka_brokers),
-        ("Directory", str(directory)),
-    )
-    return Group(places, Text(), _pairs(*COMMANDS))
-
-
-def stay(stack: Stack, console: Console) -> Never:
-    """Print alerts as they come until a signal ends it.
+def stay(stack: Stack, directory: Path, console: Console) -> Never:
+    """Say where the services are and what works meanwhile, then print alerts as they come.
 
     Raises:
         ChildEndedError: the worker or the notifier has ended by itself.
         KeyboardInterrupt: a signal has come.
     """
-    console.print(Text("\nUp until Ctrl-C; alerts appear here.\n", style="dim"))
+    places = (
+        ("ClickHouse", stack.settings.clickhouse_url),
+        ("Kafka", stack.settings.kafka_brokers),
+        ("Directory", str(directory)),
+    )
     with stack.notifier.out.open(encoding="utf-8", errors="replace") as alerts:
         alerts.seek(0, 2)
+        console.print(Text("\nUp until Ctrl-C", style="bold"))
+        console.print(_pairs(*places))
+        console.print(Text("\nTry in another terminal", style="bold"))
+        console.print(_pairs(*COMMANDS))
+        console.print(Text("\nNew alerts appear here.", style="dim"))
         while True:
             stack.check()
             _print_new(alerts, console)
@@ -55,8 +53,8 @@ def _print_new(alerts: IO[str], console: Console) -> None:
 
 def _pairs(*pairs: tuple[str, str]) -> Table:
     table = Table.grid(padding=(0, 3, 0, 0))
-    table.add_column(style="bold", no_wrap=True, min_width=14)
-    table.add_column(overflow="fold")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold", style="dim")
     for left, right in pairs:
         table.add_row(f"  {left}", Text(right))
     return table

@@ -35,7 +35,7 @@ def run_up(
 
     from auditstream.cli.running import announced
     from auditstream.cli.stack import running_stack, stopped_by_signals
-    from auditstream.cli.stay import stay, where
+    from auditstream.cli.stay import stay
     from auditstream.settings import load_settings
 
     console = Console(highlight=False)
@@ -49,7 +49,6 @@ def run_up(
             announced("up", stack.settings),
         ):
             status.stop()
-            console.print(where(stack.settings, directory))
-            stay(stack, console)
+            stay(stack, directory, console)
     except KeyboardInterrupt:
         console.print("stopped")

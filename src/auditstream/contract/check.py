@@ -78,9 +78,9 @@ def _check_field(
         if field.nullable or (field.has_default and field.name not in record):
             return
         if field.has_default:
-            yield _problem("wrong_type", path, "is null; leave it out or give a value")
+            yield _problem("wrong_type", path, "is null: leave it out or give a value")
         else:
-            yield _problem("missing_field", path, "is missing; every event has it")
+            yield _problem("missing_field", path, "is missing, every event has it")
     elif field.kind == "string":
         problem = _check_string(value, path, field, context)
         if problem is not None:
@@ -118,9 +118,9 @@ def _check_items(
 
 def _check_presence(value: Any, path: str, action: Action) -> Problem | None:
     if value is None and path in action.required:
-        return _problem("missing_field", path, f"is missing; {action.name} requires it")
+        return _problem("missing_field", path, f"is missing, {action.name} requires it")
     if value is not None and path not in action.fields:
-        return _problem("extra_field", path, f"is given; {action.name} has no {path}")
+        return _problem("extra_field", path, f"is given, {action.name} has no {path}")
     return None
 
 
@@ -165,7 +165,7 @@ def _check_content(value: str, path: str, context: _Context) -> Problem | None:
 def _check_time(value: Any, path: str, context: _Context) -> Problem | None:
     if isinstance(value, datetime):
         if value.tzinfo is None:
-            return _problem("wrong_type", path, "is a time without a time zone; give an aware one")
+            return _problem("wrong_type", path, "is a time without a time zone, give an aware one")
         value = (value - _EPOCH) // timedelta(microseconds=1)
     problem = _long(value, path)
     if problem is not None:

@@ -40,7 +40,7 @@ def parse_writer(schema: JsonSchema) -> Schema:
     """Parse a writer schema without its logical types.
 
     Raises:
-        fastavro.schema.SchemaParseException: it is not an Avro schema.
+        fastavro.schema.SchemaParseException, ValueError: it is not an Avro schema.
     """
     return fastavro.parse_schema(_without_logical_types(schema), named_schemas={})
 

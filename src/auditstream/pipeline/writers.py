@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from fastavro.schema import SchemaParseException
 from fastavro.types import Schema
@@ -16,6 +16,10 @@ from auditstream.pipeline.datum import parse_writer
 SchemaSource: TypeAlias = Callable[[int], JsonSchema | None]
 """Returns the writer schema of an id, None when there is none; may block, and raise
 AuditStreamError when that cannot be known."""
+
+
+UNUSABLE: Final = (SchemaParseException, ValueError, TypeError, KeyError, AttributeError)
+"""What may be raised over JSON that is not an Avro schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Writers:
             return _unknown(f"the schema under the id {schema_id} is not one of an audit event")
         try:
             writer = Writer(parse_writer(schema), _form(schema) == _form(current))
-        except SchemaParseException as error:
+        except UNUSABLE as error:
             return _unknown(f"the schema under the id {schema_id} cannot be used: {error}")
         self._known[schema_id] = writer
         return writer

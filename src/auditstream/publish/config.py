@@ -93,7 +93,8 @@ def load_publish_settings(**arguments: Unpack[SettingsArguments]) -> PublishSett
         raise ConfigurationError(
             "the producing service has no name: AuditLog(service=...) or AUDITSTREAM_SERVICE"
         )
-    values.setdefault("spool_dir", _state_dir() / "auditstream" / _slug(values["service"]))
+    if "spool_dir" not in values:
+        values["spool_dir"] = _state_dir() / "auditstream" / _slug(values["service"])
     return PublishSettings(**values)
 
 
@@ -127,6 +128,13 @@ def _seconds(value: Any) -> float:
     return seconds
 
 
+def _file(value: Any) -> Path:
+    path = Path(value)
+    if not path.is_file():
+        raise ValueError("the path of a file that is there")
+    return path
+
+
 def _one_of(literal: object) -> Callable[[object], object]:
     choices = get_args(literal)
 
@@ -139,7 +147,12 @@ def _one_of(literal: object) -> Callable[[object], object]:
 
 
 def _state_dir() -> Path:
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    try:
+        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    except RuntimeError:
+        raise ConfigurationError(
+            "there is no home directory: AUDITSTREAM_SPOOL_DIR names where events may wait"
+        ) from None
 
 
 def _slug(service: str) -> str:
@@ -155,7 +168,7 @@ _VARIABLES: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "kafka_sasl_mechanism": ("AUDITSTREAM_KAFKA_SASL_MECHANISM", _one_of(SaslMechanism)),
     "kafka_username": ("AUDITSTREAM_KAFKA_USERNAME", str),
     "kafka_password": ("AUDITSTREAM_KAFKA_PASSWORD", str),
-    "kafka_ca_file": ("AUDITSTREAM_KAFKA_CA_FILE", Path),
+    "kafka_ca_file": ("AUDITSTREAM_KAFKA_CA_FILE", _file),
     "schema_registry_url": ("AUDITSTREAM_SCHEMA_REGISTRY_URL", str),
     "events_topic": ("AUDITSTREAM_EVENTS_TOPIC", str),
     "catalogue_file": ("AUDITSTREAM_CATALOGUE_FILE", Path),

@@ -44,6 +44,9 @@ HANDOVER: Final = 2
 """Batches that may wait for the worker before partitions are paused."""
 
 ASK_SECONDS: Final = 10.0
+PATIENCE_SECONDS: Final = 1.0
+"""How long a full worker is waited for before its partitions are paused."""
+
 RETRY_SECONDS: Final = 1.0
 REVOKE_MARGIN: Final = 5.0
 
@@ -98,7 +101,7 @@ class RecordSource:
         self._outside: set[tuple[str, int]] = set()
         self._commands: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
         self._unread = 0
-        self._unread_lock = threading.Lock()
+        self._unread_changed = threading.Condition()
         self._fetches: asyncio.Queue[Fetch | BaseException | None] = asyncio.Queue()
         self._stopping = threading.Event()
         self._closing = threading.Event()
@@ -181,17 +184,29 @@ class RecordSource:
         while not self._commands.empty():
             self._commands.get()(consumer)
         self._assign_awaiting(consumer)
-        room = not self._stopping.is_set() and self._unread < HANDOVER
-        self._pause_or_resume(consumer, room)
+        self._pause_or_resume(consumer, self._wait_for_room())
         messages = consumer.consume(self._settings.fetch_rows, self._settings.fetch_seconds)
         fetch = self._fetch(messages)
         if fetch is not None:
             self._count_unread(1)
             self._hand_over(fetch)
 
+    def _wait_for_room(self) -> bool:
+        """Wait for the worker to take a fetch; False when it does not for a while.
+
+        Partitions are not paused at once, since that throws away what was fetched ahead.
+        """
+        with self._unread_changed:
+            self._unread_changed.wait_for(
+                lambda: self._unread < HANDOVER or self._stopping.is_set(),
+                0.0 if self._paused else PATIENCE_SECONDS,
+            )
+            return self._unread < HANDOVER and not self._stopping.is_set()
+
     def _count_unread(self, change: int) -> None:
-        with self._unread_lock:
+        with self._unread_changed:
             self._unread += change
+            self._unread_changed.notify_all()
 
     def _hand_over(self, item: Fetch | BaseException | None) -> None:
         if self._loop is not None and not self._loop.is_closed():

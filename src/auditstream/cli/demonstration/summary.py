@@ -15,11 +15,13 @@ from auditstream.cli.demonstration.answers import QUESTIONS, Question
 from auditstream.cli.demonstration.counts import Counts
 from auditstream.cli.output import table_of
 from auditstream.contract.catalogue import Catalogue
+from auditstream.contract.reasons import REASONS
 from auditstream.store.connection import Store
 
 NARROW: Final = 80
 WIDE: Final = 110
 BAR: Final = 24
+SHOWN_ALERTS: Final = 20
 ANSWER_ROWS: Final = 8
 
 
@@ -31,20 +33,20 @@ def page_width(console: Console) -> int:
 def print_summary(
     console: Console, store: Store, counts: Counts, catalogue: Catalogue, seconds: float
 ) -> None:
-    """Print the page."""
+    """Print the page, but for how to go on."""
     console.print(_headline(counts, seconds))
-    _section(console, "Events", _events(counts, catalogue))
-    _section(console, "Alerts", _alerts(store))
-    _section(console, "Rejected events", _rejected(store))
+    print_section(console, "Events", _events(counts, catalogue))
+    print_section(console, "Alerts", _alerts(store))
+    print_section(console, "Rejected events", _rejected(store))
     for number, question in enumerate(QUESTIONS, start=1):
-        _section(console, f"Question {number}: {question.title}", _answer(store, question))
+        print_section(console, f"Question {number}: {question.title}", _answer(store, question))
 
 
-def _section(console: Console, title: str, *parts: RenderableType) -> None:
+def print_section(console: Console, title: str, body: RenderableType) -> None:
+    """Print a title and what stands under it."""
     console.print()
     console.print(Text(title, style="bold"))
-    for part in parts:
-        console.print(Padding(part, (0, 0, 0, 2)))
+    console.print(Padding(body, (0, 0, 0, 2)))
 
 
 def _headline(counts: Counts, seconds: float) -> RenderableType:
@@ -54,14 +56,16 @@ def _headline(counts: Counts, seconds: float) -> RenderableType:
     table.add_column(justify="right")
     table.add_column(style="dim")
     for name, number, meaning in (
-        ("  published", counts.published, "what the producers say, and what the topic holds"),
-        ("  rejected", counts.table.rejected, "could not be events; kept with bytes and reason"),
-        ("  repeated", counts.topic.repeats, "sent twice by their producer, stored once"),
-        ("  stored", stored, "rows in audit.events, every event id once"),
+        ("  published", counts.published, "records, by the producers' own count"),
+        ("  rejected", counts.table.rejected, "are no events: kept with their bytes and a reason"),
+        ("  repeated", counts.topic.repeats, "were sent twice by their producer"),
+        ("  stored", stored, "rows of audit.events, no event id twice"),
     ):
         table.add_row(name, f"{number:,}", meaning)
-    line = f"{stored:,} events stored exactly once, {seconds:.0f} s after the start."
-    return Group(Text(line, style="bold"), table)
+    line = Text(f"{stored:,} events stored, each once, {seconds:.0f} s after the start", "bold")
+    if counts.contradictions():
+        line = Text("The counts do not agree; see the end", "bold red")
+    return Group(line, table)
 
 
 def _events(counts: Counts, catalogue: Catalogue) -> RenderableType:
@@ -91,24 +95,30 @@ def _alerts(store: Store) -> RenderableType:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for row in rows.iter_rows(named=True):
+    for row in rows.head(SHOWN_ALERTS).iter_rows(named=True):
         level = str(row["level"])
         moment = f"{row['occurred_at']:%a %d %b %H:%M}"
         table.add_row(
             Text(f" {level.upper()} ", style=STYLES.get(level, "")),
             Text(printable(f"{row['sentence']}  ({moment} UTC)")),
         )
-    return table if rows.height else Text("none")
+    more = rows.height - SHOWN_ALERTS
+    return Group(table, *([Text(f"and {more} more", style="dim")] if more > 0 else []))
 
 
 def _rejected(store: Store) -> RenderableType:
     rows = store.query_frame(
-        "SELECT reason, count() AS events, any(field) AS field, any(message) AS message "
+        "SELECT reason, count() AS events, any(message) AS message "
         "FROM {database:Identifier}.rejected_events GROUP BY reason ORDER BY min(kafka_offset)",
         {"database": store.database},
     )
-    shown = [(*row[:2], (f"{row[2]}: " if row[2] else "") + str(row[3])) for row in rows.rows()]
-    return table_of(("reason", "events", "what is wrong"), shown)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, min_width=max(map(len, REASONS)))
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    for reason, events, message in rows.iter_rows():
+        times = f" ({events} times)" if events > 1 else ""
+        table.add_row(reason, Text(printable(f"{message}{times}")))
+    return table
 
 
 def _answer(store: Store, question: Question) -> RenderableType:
@@ -116,4 +126,5 @@ def _answer(store: Store, question: Question) -> RenderableType:
     rows = store.query_frame(question.sql)
     answer = table_of(rows.columns, rows.head(ANSWER_ROWS).rows())
     more = rows.height - ANSWER_ROWS
-    return Group(sql, Text(), answer, Text(f"and {more} more" if more > 0 else "", style="dim"))
+    rest = [Text(f"and {more} more", style="dim")] if more > 0 else []
+    return Group(sql, Text(), answer, *rest)
