@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
-from auditstream.alerts.records import Record, read_topic, send_records
+from auditstream.alerts.records import Record, count_ahead, read_topic, send_records
 from auditstream.embedded.ports import free_port
 from auditstream.errors import ServiceUnavailableError
+from auditstream.kafka_config import kafka_config
 from auditstream.settings import Settings, load_settings
 
 
@@ -46,3 +48,15 @@ def test_absent_broker_is_told_on_both_ways() -> None:
         send_records(settings, "t", [Record(b"k", b"v")], timeout=1.0)
     with pytest.raises(ServiceUnavailableError, match=settings.kafka_brokers):
         list(read_topic(settings, "t", timeout=1.0))
+
+
+def test_records_beyond_a_group_are_counted(settings: Settings) -> None:
+    """What a group has not committed lies ahead of it; without a commit, everything does."""
+    topic = settings.events_topic
+    send_records(settings, topic, [Record(b"k", b"%d" % number) for number in range(10)])
+    assert count_ahead(settings, topic, "some-group") == 10
+    (partition,) = {record.partition for record in read_topic(settings, topic)}
+    consumer = Consumer(kafka_config(settings) | {"group.id": "some-group"})
+    consumer.commit(offsets=[TopicPartition(topic, partition, 7)], asynchronous=False)
+    consumer.close()
+    assert count_ahead(settings, topic, "some-group") == 3

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import gc
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from auditstream import Actor, AuditLog, Durability, Group, Ref, Workspace
 from auditstream.embedded.broker import Broker
@@ -32,7 +34,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=1_000, help="events a second")
     parser.add_argument("--fastest", type=int, default=20_000, help="events at full speed")
     arguments = parser.parse_args()
-    print("broker    durability   p50 µs   p99 µs p99.9 µs   max µs  events/s at most")
+    _print("broker    durability   p50 µs   p99 µs p99.9 µs   max µs  events/s at most")
     for broker, address in (("up", _up), ("down", _down), ("hanging", _hanging)):
         for durability in get_args(Durability):
             with address() as brokers, tempfile.TemporaryDirectory() as directory:
@@ -49,7 +51,12 @@ def main() -> None:
                     fastest = _fastest(audit, arguments.fastest)
                 figures = [paced[round(share * (len(paced) - 1))] / 1e3 for share in PERCENTILES]
                 shown = " ".join(f"{figure:8.0f}" for figure in figures)
-                print(f"{broker:9} {durability:10} {shown} {fastest:12,.0f}", flush=True)
+                _print(f"{broker:9} {durability:10} {shown} {fastest:12,.0f}")
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _paced(audit: AuditLog, rate: int, seconds: float) -> Iterator[int]:
@@ -82,11 +89,13 @@ def _emit(audit: AuditLog, number: int) -> None:
 
 @contextmanager
 def _up() -> Iterator[str]:
-    with tempfile.TemporaryDirectory() as directory:
-        with Broker(log_path=Path(directory) / "broker.log") as broker:
-            admin = AdminClient({"bootstrap.servers": broker.bootstrap})
-            admin.create_topics([NewTopic(TOPIC, 6, 1)])[TOPIC].result(10)
-            yield broker.bootstrap
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        Broker(log_path=Path(directory) / "broker.log") as broker,
+    ):
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+        admin.create_topics([NewTopic(TOPIC, 6, 1)])[TOPIC].result(10)
+        yield broker.bootstrap
 
 
 @contextmanager

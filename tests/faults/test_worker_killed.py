@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.real, pytest.mark.fault, pytest.mark.timeout(300)]
 def test_worker_killed_at_random_times(system: System, seed: int) -> None:
     """SIGKILL at random moments, restarted each time, under load."""
     rng = random.Random(seed)
-    producer = system.producer(30_000, rate=3_000)
-    for number in range(6):
+    producer = system.producer(60_000, rate=1_200)
+    for number in range(5):
         worker = system.worker(f"worker-{number}")
         before = system.count()
         eventually(lambda: system.count() > before, within=60, what="a further append")  # noqa: B023

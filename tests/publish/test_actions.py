@@ -54,7 +54,7 @@ def test_entity_argument_that_clashes() -> None:
     """An entity's argument that is the name of a field too is an error of the catalogue."""
     text = resource("actions.yaml").read_text(encoding="utf-8")
     wrong = text.replace("argument: collection}", "argument: member}")
-    with pytest.raises(ContractError, match="collection_member_added.*'member'"):
+    with pytest.raises(ContractError, match=r"collection_member_added.*'member'"):
         generate(parse_catalogue(wrong, "test"))
 
 

@@ -82,7 +82,7 @@ def test_memory_keeps_nothing(
 def test_too_large_event(new_audit_log: NewAuditLog) -> None:
     """An event of more than 1 MiB is refused and takes no number."""
     audit = new_audit_log(NOBODY)
-    with pytest.raises(InvalidEventError, match="has 11.* bytes, at most 1048576") as caught:
+    with pytest.raises(InvalidEventError, match=r"has 11.* bytes, at most 1048576") as caught:
         audit.connection_created(
             workspace=Workspace("w-1"),
             connection=Ref("c-1"),

@@ -40,10 +40,8 @@ def audit() -> AuditLog:
 
 def arguments_of(action: Action) -> dict[str, Any]:
     """Return valid arguments, of every field the action has."""
-    arguments = {field: VALUES.get(field, action.roles[-1:]) for field in action.fields}
-    for field in ("role", "previous_role"):
-        if field in arguments:
-            arguments[field] = action.roles[-1]
+    highest = action.roles[-1] if action.roles else None
+    arguments: dict[str, Any] = {field: VALUES.get(field, highest) for field in action.fields}
     entity = action.entity_argument
     arguments[entity] = VALUES.get(entity, Ref("e-1", "thing"))
     return {"workspace": WORKSPACE} | arguments

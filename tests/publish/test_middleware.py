@@ -52,7 +52,7 @@ def through_asgi(
         "client": (peer, 4711) if peer else None,
     }
     middleware = AuditMiddleware(app, actor_of=actor_of, trusted_proxies=trusted_proxies)
-    asyncio.run(middleware(scope, channel, channel))  # type: ignore[arg-type]
+    asyncio.run(middleware(scope, channel, channel))
     return seen[0]
 
 
@@ -77,7 +77,7 @@ def through_wsgi(
         environ[key] = f"{environ[key]},{value}" if key in environ else value
     environ["REMOTE_ADDR"] = peer or ""
     middleware = WsgiAuditMiddleware(app, actor_of=actor_of, trusted_proxies=trusted_proxies)
-    list(middleware(environ, lambda *_: lambda _: None))  # type: ignore[arg-type,return-value]
+    list(middleware(environ, lambda *_: lambda _: None))
     return seen[0]
 
 
@@ -172,7 +172,7 @@ def test_wsgi_body_is_made_in_the_context() -> None:
 
     environ: dict[str, Any] = {"HTTP_X_REQUEST_ID": "r-1", "REMOTE_ADDR": "192.0.2.7"}
     with capture_events() as events:
-        body: Any = WsgiAuditMiddleware(lambda *_: Body())(environ, lambda *_: lambda _: None)  # type: ignore[arg-type,return-value]
+        body: Any = WsgiAuditMiddleware(lambda *_: Body())(environ, lambda *_: lambda _: None)
         assert list(body) == [b"text"]
         body.close()
     assert [event["request_id"] for event in events] == ["r-1", "r-1"]

@@ -15,7 +15,8 @@ from typing import Any
 
 import fastavro
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from auditstream.contract.schemas import FRAME, shipped_schemas
 
@@ -52,7 +53,7 @@ def create_topic(bootstrap: str, config: dict[str, str] | None = None) -> None:
 
 
 def read_until(bootstrap: str, enough: Callable[[list[Record]], bool]) -> list[Record]:
-    """Read the topic from its start until `enough`; fail after 30 s."""
+    """Read the topic from its start until `enough`, asked after each record; fail after 30 s."""
     records: list[Record] = []
     for message in _messages(bootstrap):
         records.append(_record(message))
@@ -85,8 +86,13 @@ def _messages(bootstrap: str) -> Iterator[Any]:
 
 def read_ids(bootstrap: str, expected: list[str]) -> list[Record]:
     """Read the topic until all `expected` events are there."""
-    wanted = set(expected)
-    return read_until(bootstrap, lambda records: wanted <= {item.event_id for item in records})
+    missing = set(expected)
+
+    def complete(records: list[Record]) -> bool:
+        missing.discard(records[-1].event_id)
+        return not missing
+
+    return read_until(bootstrap, complete)
 
 
 def first_sequences(records: list[Record], workspace: str) -> list[tuple[int, int]]:

@@ -78,7 +78,5 @@ def new_proxy(url: str) -> Iterator[NewProxy]:
 def store_at(url: str, database: str, bound: float = BOUND_SECONDS) -> Store:
     """Return a store at an address, whose appends are bounded by `bound` seconds."""
     return connect(
-        Settings(
-            clickhouse_url=url, clickhouse_database=database, append_timeout_seconds=bound
-        )
+        Settings(clickhouse_url=url, clickhouse_database=database, append_timeout_seconds=bound)
     )

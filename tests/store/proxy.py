@@ -14,7 +14,7 @@ from typing import Final, Literal
 from urllib.parse import unquote_plus
 
 CUT_REQUEST: Final = "cut request"
-"""The server gets half of an INSERT, then the connection is closed on both sides."""
+"""The server gets an INSERT with half of its rows, then the connection ends on both sides."""
 LOSE_ANSWER: Final = "lose answer"
 """The server gets all of an INSERT and answers it; the client's connection is closed instead."""
 
@@ -22,6 +22,8 @@ Fault = Literal["cut request", "lose answer"]
 
 _CHUNK: Final = 64 * 1024
 _INSERT: Final = re.compile(rb"POST [^\r\n]*query=INSERT")
+_END_OF_HEAD: Final = b"\r\n\r\n"
+_LENGTH: Final = re.compile(rb"\r\nContent-Length: (\d+)", re.IGNORECASE)
 _TOKEN: Final = re.compile(rb"insert_deduplication_token=([^& ]+)")
 
 
@@ -30,7 +32,7 @@ class Proxy:
 
     Each INSERT takes the next of `faults`, as long as there are any; `tokens` are the
     deduplication tokens of the INSERTs that came, in order. `before_rows`, when set, is called
-    when the head of an INSERT and some of its rows are through, before the rest is handed on.
+    when half of the rows of an INSERT are through, before the other half is.
     """
 
     def __init__(self, target: int) -> None:
@@ -72,9 +74,12 @@ class Proxy:
                 thread.start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client, suppress(OSError):
-            with socket.create_connection(("127.0.0.1", self._target)) as server:
-                self._hand_on(client, server)
+        with (
+            client,
+            suppress(OSError),
+            socket.create_connection(("127.0.0.1", self._target)) as server,
+        ):
+            self._hand_on(client, server)
 
     def _hand_on(self, client: socket.socket, server: socket.socket) -> None:
         fault: Fault | None = None
@@ -83,20 +88,42 @@ class Proxy:
                 data = ready.recv(_CHUNK)
                 if not data or (ready is server and fault == LOSE_ANSWER):
                     return
-                if ready is client and _INSERT.match(data):
-                    fault = self._begin(data)
+                if ready is server:
+                    client.sendall(data)
+                elif _INSERT.match(data):
+                    fault = self._insert(_whole_request(client, data), server)
                     if fault == CUT_REQUEST:
-                        server.sendall(data[: len(data) // 2])
                         return
-                    if self.before_rows is not None:
-                        half = len(data) - 16
-                        server.sendall(data[:half])
-                        self.before_rows()
-                        data = data[half:]
-                (server if ready is client else client).sendall(data)
+                else:
+                    server.sendall(data)
 
-    def _begin(self, data: bytes) -> Fault | None:
-        found = _TOKEN.search(data)
+    def _insert(self, request: bytes, server: socket.socket) -> Fault | None:
+        found = _TOKEN.search(request)
         assert found is not None
         self.tokens.append(unquote_plus(found[1].decode()))
-        return self.faults.popleft() if self.faults else None
+        fault = self.faults.popleft() if self.faults else None
+        middle = (request.index(_END_OF_HEAD) + len(request)) // 2
+        server.sendall(request[:middle])
+        if fault == CUT_REQUEST:
+            # The server can tell its complaint: a server out of its library ends if it cannot.
+            server.shutdown(socket.SHUT_WR)
+            while server.recv(_CHUNK):
+                pass
+            return fault
+        if self.before_rows is not None:
+            self.before_rows()
+        server.sendall(request[middle:])
+        return fault
+
+
+def _whole_request(client: socket.socket, data: bytes) -> bytes:
+    while _END_OF_HEAD not in data:
+        data += client.recv(_CHUNK)
+    head, _, rows = data.partition(_END_OF_HEAD)
+    found = _LENGTH.search(head)
+    assert found is not None
+    missing = int(found[1]) - len(rows)
+    while missing > 0:
+        data += (more := client.recv(_CHUNK))
+        missing -= len(more)
+    return data

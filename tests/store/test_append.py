@@ -23,11 +23,12 @@ from auditstream.store.watermark import read_watermark, read_watermarks
 from tests.stack.fixtures import NewClickHouse
 from tests.stack.ports import free_port
 from tests.store.conftest import NewProxy, NewStore, store_at
-from tests.store.proxy import CUT_REQUEST, LOSE_ANSWER
+from tests.store.proxy import CUT_REQUEST, LOSE_ANSWER, Fault
 from tests.store.rows import STREAM, event_rows
 
 NEVER = threading.Event()
 RACES = 12
+FAULTS: tuple[Fault, ...] = (CUT_REQUEST, LOSE_ANSWER)
 
 
 def append(store: Store, expected: int | None, frame: pl.DataFrame) -> None:
@@ -92,7 +93,7 @@ class TestAppend:
 
     def test_a_stream_may_have_any_name(self, store: Store) -> None:
         """Quotes, backslashes and ampersands of a stream's name are nothing special."""
-        name = "it's\\ a \"stream\" & {more:String}?\n%27"
+        name = 'it\'s\\ a "stream" & {more:String}?\n%27'
         append_events(store, name, 0, None, event_rows(3, stream=name), NEVER)
         append_events(store, name, 0, 2, event_rows(3, first=3, stream=name), NEVER)
         assert read_watermarks(store, name) == {0: 5}
@@ -148,7 +149,9 @@ class TestAppend:
             proxy = new_proxy()
             proxy.before_rows = lambda: both.wait(30.0) if both.n_waiting < 2 else None
             rivals.append(new_store(proxy.url))
-        errors = race(*(partial(append, *pair) for pair in zip(rivals, [0, 0], frames)))
+        errors = race(
+            *(partial(append, *pair) for pair in zip(rivals, [0, 0], frames, strict=True))
+        )
         # Either frame ends at the same offset: the loser finds its events stored.
         assert errors == [None, None]
         assert stored_offsets(store) == [0, 1, 2, 3]
@@ -235,7 +238,7 @@ class TestLostMessages:
     ) -> None:
         """Writers after the same watermark exclude each other however their messages get lost."""
         watermark = None
-        for turn, faults in enumerate(product([CUT_REQUEST, LOSE_ANSWER], repeat=2)):
+        for turn, faults in enumerate(product(FAULTS, repeat=2)):
             first = 0 if watermark is None else watermark + 1
             frames = [event_rows(rows, first=first, seed=turn) for rows in (3, 4)]
             rivals = []
@@ -244,7 +247,10 @@ class TestLostMessages:
                 proxy.faults.append(fault)
                 rivals.append(new_store(proxy.url))
             errors = race(
-                *(partial(append, *pair) for pair in zip(rivals, [watermark] * 2, frames))
+                *(
+                    partial(append, *pair)
+                    for pair in zip(rivals, [watermark] * 2, frames, strict=True)
+                )
             )
             assert [type(error) for error in errors if error] == [WatermarkMovedError]
             watermark = frames[errors.index(None)]["kafka_offset"][-1]
@@ -298,7 +304,7 @@ def test_a_server_that_is_killed(new_clickhouse: NewClickHouse) -> None:
     """Appends go on over SIGKILLs of the server: each lands once, in order."""
     server = new_clickhouse()
     rows, appends, kills = 200, 60, 5
-    draw = random.Random(5)
+    draw = random.Random(5)  # noqa: S311 - the same moments again
     with store_at(server.url, "audit", bound=3.0) as store, ThreadPoolExecutor(1) as thread:
         migrate(store, 0)
 

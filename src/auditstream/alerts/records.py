@@ -97,35 +97,34 @@ def read_topic(settings: Settings, topic: str, timeout: float = 30.0) -> Iterato
     Raises:
         ServiceUnavailableError: there is no such topic, or Kafka did not answer in time.
     """
-    consumer = Consumer(
-        kafka_config(settings)
-        | {
-            "group.id": "auditstream-reader",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            "log_level": 0,
-        }
-    )
+    consumer = _reader(settings, "auditstream-reader")
     try:
-        unfinished = _partitions(consumer, settings, topic, timeout)
-        consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in sorted(unfinished)])
-        deadline = time.monotonic() + timeout
-        while unfinished:
-            for message in consumer.consume(CONSUME_RECORDS, POLL_SECONDS):
-                error, partition, offset = message.error(), message.partition(), message.offset()
-                if partition is None or offset is None:
-                    continue
-                if error is None:
-                    deadline = time.monotonic() + timeout
-                    yield StoredRecord(partition, offset, message.key(), message.value())
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    unfinished.discard(partition)
-            if time.monotonic() > deadline:
-                raise ServiceUnavailableError(
-                    f"topic {topic} could not be read to its end: {settings.kafka_brokers} did not "
-                    f"answer within {timeout:g} s"
-                )
+        partitions = _partitions(consumer, settings, topic, timeout)
+        starts = dict.fromkeys(partitions, OFFSET_BEGINNING)
+        yield from _read(consumer, settings, topic, starts, timeout)
+    finally:
+        consumer.close()
+
+
+def count_ahead(settings: Settings, topic: str, group: str, timeout: float = 10.0) -> int:
+    """Return how many records of the topic lie beyond what the group has committed.
+
+    Reads them, since not every broker can tell its topics' ends. Blocks for at most `timeout`
+    seconds between two records.
+
+    Raises:
+        ServiceUnavailableError: there is no such topic, or Kafka did not answer in time.
+    """
+    consumer = _reader(settings, group)
+    try:
+        partitions = _partitions(consumer, settings, topic, timeout)
+        committed = consumer.committed([TopicPartition(topic, p) for p in partitions], timeout)
+        starts = {p.partition: p.offset if p.offset >= 0 else OFFSET_BEGINNING for p in committed}
+        return sum(1 for _ in _read(consumer, settings, topic, starts, timeout))
+    except KafkaException as error:
+        raise ServiceUnavailableError(
+            f"Kafka at {settings.kafka_brokers} cannot be reached: {error.args[0].str()}"
+        ) from error
     finally:
         consumer.close()
 
@@ -150,6 +149,43 @@ def _queue(
         else:
             producer.poll(0)
             return
+
+
+def _reader(settings: Settings, group: str) -> Consumer:
+    return Consumer(
+        kafka_config(settings)
+        | {
+            "group.id": group,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "log_level": 0,
+        }
+    )
+
+
+def _read(
+    consumer: Consumer, settings: Settings, topic: str, starts: dict[int, int], timeout: float
+) -> Iterator[StoredRecord]:
+    """Yield the records from an offset of each partition to the partition's end."""
+    unfinished = set(starts)
+    consumer.assign([TopicPartition(topic, p, offset) for p, offset in starts.items()])
+    deadline = time.monotonic() + timeout
+    while unfinished:
+        for message in consumer.consume(CONSUME_RECORDS, POLL_SECONDS):
+            error, partition, offset = message.error(), message.partition(), message.offset()
+            if partition is None or offset is None:
+                continue
+            if error is None:
+                deadline = time.monotonic() + timeout
+                yield StoredRecord(partition, offset, message.key(), message.value())
+            elif error.code() == KafkaError._PARTITION_EOF:
+                unfinished.discard(partition)
+        if time.monotonic() > deadline:
+            raise ServiceUnavailableError(
+                f"topic {topic} could not be read to its end: {settings.kafka_brokers} did not "
+                f"answer within {timeout:g} s"
+            )
 
 
 def _partitions(consumer: Consumer, settings: Settings, topic: str, timeout: float) -> set[int]:

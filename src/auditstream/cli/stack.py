@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -14,6 +15,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from auditstream.alerts.records import count_ahead
 from auditstream.alerts.topics import ensure_topics
 from auditstream.cli.child import Child
 from auditstream.cli.target import catalogue_of
@@ -27,6 +29,8 @@ Report = Callable[[str], None]
 
 SESSION_SECONDS: Final = 6.0
 """The embedded broker lets a joining group wait for half of it."""
+SETTLE_SECONDS: Final = 20.0
+POLL_SECONDS: Final = 0.2
 STOPS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -41,14 +45,33 @@ class Stack:
     settings: Settings
     environment: dict[str, str]
     logs: Path
+    broker: Broker
+    clickhouse: ClickHouse
     worker: Child
     notifier: Child
 
     def check(self) -> None:
-        """Raise ChildEndedError when the worker or the notifier has ended."""
+        """Raise ChildEndedError when a part of the stack has ended."""
         for child in (self.worker, self.notifier):
             if child.exit_code is not None:
                 raise ended(child)
+        for name, server in (("broker", self.broker), ("ClickHouse", self.clickhouse)):
+            if server.pid is None:
+                raise ChildEndedError(f"the {name} ended; its log is in {self.logs}")
+
+    def settle(self) -> bool:
+        """Wait until all that was published is stored; return whether it is, after 20 s at most.
+
+        Raises ServiceUnavailableError when the broker has gone, ChildEndedError when another part.
+        """
+        topic, group = self.settings.events_topic, self.settings.consumer_group
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while count_ahead(self.settings, topic, group):
+            self.check()
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
 
 
 def ended(child: Child) -> ChildEndedError:
@@ -93,7 +116,7 @@ def running_stack(directory: Path, base: Settings, report: Report) -> Iterator[S
             parts.enter_context(Child(name, ["auditstream.cli", name], environment, logs))
             for name in ("worker", "notifier")
         )
-        yield Stack(settings, environment, logs, worker, notifier)
+        yield Stack(settings, environment, logs, broker, clickhouse, worker, notifier)
 
 
 def local_settings(base: Settings, brokers: str, clickhouse_url: str) -> Settings:

@@ -28,7 +28,7 @@ def run_up(
     """Run broker, ClickHouse, worker and notifier on this machine until Ctrl-C.
 
     Events, alerts and rejected events are kept in the data directory. The broker keeps its records
-    in memory: what is published is stored within about a second, and is safe from then on.
+    in memory until they are stored, within about a second; Ctrl-C waits for that.
     """
     import platformdirs
     from rich.console import Console
@@ -49,6 +49,12 @@ def run_up(
             announced("up", stack.settings),
         ):
             status.stop()
-            stay(stack, directory, console)
+            try:
+                stay(stack, directory, console)
+            except KeyboardInterrupt:
+                # The broker forgets its records when it stops.
+                if not stack.settle():
+                    console.print("some events that were published last are not stored")
+                raise
     except KeyboardInterrupt:
         console.print("stopped")

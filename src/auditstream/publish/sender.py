@@ -135,12 +135,12 @@ class Sender:
                 self._hand_over(producer, flight)
                 self._wait(producer, flight)
                 self._settle()
-                self._check(flight)
-                self._check_stall(producer, flight)
+                self._check(producer, flight)
                 self._tidy()
         finally:
             take_back(producer, _END_SECONDS)
             self._settle()
+            self._judge(flight)
             for lane in self._lanes.all():
                 lane.cursor = 0
             with self._lanes.busy:
@@ -207,31 +207,32 @@ class Sender:
         with self._progress:
             self._progress.notify_all()
 
-    def _check(self, flight: Flight) -> None:
-        if flight.failed is None:
-            return
-        lane, event, error = flight.failed
-        if error.code() in REFUSED:
-            if self._cautious:
-                lane.spool.refuse(event.position, event.size, error.str())
-                self._counters.refused += 1
-                LOG.error("the broker refused audit event %s: %s", event.event_id, error.str())
-            else:
-                # One event of the batch is to blame: send them one by one to find out which.
-                self._cautious = flight.events + flight.failures
-        raise DeliveryError(f"event {event.event_id} was not taken: {error.str()}")
-
-    def _check_stall(self, producer: Producer, flight: Flight) -> None:
-        # A broker may refuse the producer's id for ever, which librdkafka never reports.
+    def _check(self, producer: Producer, flight: Flight) -> None:
+        if flight.failed is not None:
+            _, event, error = flight.failed
+            raise DeliveryError(f"event {event.event_id} was not taken: {error.str()}")
         now = time.monotonic()
         if not flight.events:
             self._answered_at = now
         elif now - self._answered_at > _STALL_SECONDS:
+            # A broker may refuse the producer's id for ever, which librdkafka never reports.
             self._answered_at = now
             if answers(producer, self._settings.events_topic):
-                raise DeliveryError(
-                    f"the broker answers and has taken no event for {_STALL_SECONDS:g} s"
-                )
+                raise DeliveryError(f"the broker has taken nothing for {_STALL_SECONDS:g} s")
+
+    def _judge(self, flight: Flight) -> None:
+        if flight.failed is None:
+            return
+        lane, event, error = flight.failed
+        if error.code() not in REFUSED:
+            return
+        if self._cautious:
+            lane.spool.refuse(event.position, event.size, error.str())
+            self._counters.refused += 1
+            LOG.error("the broker refused audit event %s: %s", event.event_id, error.str())
+        else:
+            # One event of the batch is to blame: send them one by one to find out which.
+            self._cautious = flight.events + flight.failures
 
     def _tidy(self) -> None:
         if time.monotonic() >= self._next_upkeep:

@@ -63,8 +63,10 @@ class Session:
     def close(self, seconds: float) -> None:
         """Send what waits for at most `seconds`, then end; the rest is left to another process."""
         self._source.hold()
-        self._closed = True
+        closed, self._closed = self._closed, True
         self._source.let_go()
+        if closed:
+            return
         ended = self._sender.stop(seconds)
         left = self._spool.count
         if left and self._settings.durability == "memory":

@@ -70,7 +70,7 @@ def advance(
     attempt = 0
     while True:
         if abandoned.is_set():
-            raise AbandonedError("given up before it was sent")
+            raise AbandonedError("an insert was given up before it was sent")
         outcome = _send(send, attempt)
         after = wait_for(read, abandoned)
         if after != before:
@@ -84,7 +84,8 @@ def advance(
         _log.warning("an insert was answered but has not landed, waiting out its bound")
         until = clock() + bound
         while after == before and clock() < until:
-            abandoned.wait(POLL_SECONDS)
+            if abandoned.wait(POLL_SECONDS):
+                raise AbandonedError("an insert was given up before it was decided")
             after = wait_for(read, abandoned)
         if after != before:
             return after
@@ -116,4 +117,4 @@ def wait_for(read: Callable[[], T], abandoned: threading.Event) -> T:
     try:
         return waiting(read)
     except ServiceUnavailableError as error:
-        raise AbandonedError(f"given up while the store was away: {error}") from error
+        raise AbandonedError(f"an insert was given up while the store was away: {error}") from error
