@@ -52,6 +52,7 @@ def test_threads() -> None:
     assert all(mine == sorted(mine) for mine in made)
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_forks_differ() -> None:
     """A fork and its parent make different ids."""
     reader, writer = os.pipe()

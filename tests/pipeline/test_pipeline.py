@@ -16,7 +16,7 @@ from auditstream.errors import ConfigurationError, ContractError, RuleError, Sto
 from auditstream.pipeline.pipeline import Pipeline
 from auditstream.pipeline.records import Processed
 from auditstream.rules.load import load_rules
-from auditstream.settings import Settings
+from auditstream.settings import load_settings
 from auditstream.store.columns import EVENT_SCHEMA, REJECT_SCHEMA
 from tests.pipeline.batches import pipeline
 from tests.pipeline.events import NOW, encode, event, records, typical_events, valid_event
@@ -36,7 +36,7 @@ def counted(result: Processed) -> int:
     return result.events.height + result.rejects.height + result.duplicates
 
 
-@settings(derandomize=True, deadline=None, max_examples=120)
+@settings(derandomize=True, deadline=None, max_examples=50)
 @given(st.lists(values, max_size=8), st.lists(wild_events().map(encode), max_size=3))
 def test_every_record_is_accounted_for(batch: list[bytes | None], stored: list[bytes]) -> None:
     """Rows, rejects and repeats add up to the records, each record is one of them, in order."""
@@ -146,7 +146,7 @@ def test_from_settings(tmp_path: Path) -> None:
     text = resource("actions.yaml").read_text(encoding="utf-8")
     (tmp_path / "actions.yaml").write_text(text.replace("created group", "made group"))
     (tmp_path / "rules").mkdir()
-    settings_ = Settings(
+    settings_ = load_settings(
         catalogue_file=tmp_path / "actions.yaml",
         rules_dir=tmp_path / "rules",
         max_event_bytes=200,
@@ -164,12 +164,12 @@ def test_from_settings(tmp_path: Path) -> None:
 def test_wrong_settings(tmp_path: Path) -> None:
     """What a setting names must be readable, and right."""
     with pytest.raises(ConfigurationError, match="country"):
-        Pipeline.from_settings(Settings(geoip_country_file=tmp_path / "country.mmdb"))
+        Pipeline.from_settings(load_settings(geoip_country_file=tmp_path / "country.mmdb"))
     with pytest.raises(ContractError, match=r"actions\.yaml"):
-        Pipeline.from_settings(Settings(catalogue_file=tmp_path / "actions.yaml"))
+        Pipeline.from_settings(load_settings(catalogue_file=tmp_path / "actions.yaml"))
     (tmp_path / "wrong.yml").write_text("title: x\n")
     with pytest.raises(RuleError, match=r"wrong\.yml:1"):
-        Pipeline.from_settings(Settings(rules_dir=tmp_path))
+        Pipeline.from_settings(load_settings(rules_dir=tmp_path))
 
 
 def test_wrong_sentence() -> None:

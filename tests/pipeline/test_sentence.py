@@ -160,7 +160,7 @@ def test_sentence(action: str, fields: dict[str, Any], sentence: str) -> None:
     assert sentences(event(action, **fields)) == [sentence]
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
+@settings(derandomize=True, deadline=None, max_examples=40)
 @given(st.lists(valid_events(), min_size=1, max_size=6))
 def test_one_line_each(events: list[dict[str, Any]]) -> None:
     """Whatever events say, each has one sentence of one line."""

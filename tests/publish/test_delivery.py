@@ -112,9 +112,10 @@ def test_broker_stops_and_goes_on(broker: Broker, new_audit_log: NewAuditLog) ->
 
 
 def test_broker_that_forgot_the_producer(
-    new_broker: Callable[[], Broker], new_audit_log: NewAuditLog
+    new_broker: Callable[[], Broker], new_audit_log: NewAuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A broker restarted without memory of producer and topic gets what it never acknowledged."""
+    monkeypatch.setattr("auditstream.publish.sender._STALL_SECONDS", 1.0)
     broker = new_broker()
     broker.start()
     create_topic(broker.bootstrap)

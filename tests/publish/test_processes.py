@@ -21,6 +21,8 @@ from tests.stack.poll import eventually
 
 SECONDS = 30.0
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
 
 def in_a_fork(work: Callable[[], list[str]]) -> tuple[int, list[str]]:
     """Run `work` in a fork of this process, which leaves as a program does; return its lines."""

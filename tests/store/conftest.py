@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from auditstream.embedded import ClickHouse
-from auditstream.settings import Settings
+from auditstream.settings import load_settings
 from auditstream.store.connection import Store, connect
 from auditstream.store.migrate import migrate
 from tests.stack.clickhouse import ClickHouseServer
@@ -78,5 +78,7 @@ def new_proxy(url: str) -> Iterator[NewProxy]:
 def store_at(url: str, database: str, bound: float = BOUND_SECONDS) -> Store:
     """Return a store at an address, whose appends are bounded by `bound` seconds."""
     return connect(
-        Settings(clickhouse_url=url, clickhouse_database=database, append_timeout_seconds=bound)
+        load_settings(
+            clickhouse_url=url, clickhouse_database=database, append_timeout_seconds=bound
+        )
     )

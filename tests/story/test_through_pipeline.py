@@ -57,7 +57,7 @@ def processed(story: Story) -> Processed:
     return pipeline.process(records, NoHistory())
 
 
-@pytest.mark.parametrize(("seed", "events"), [(7, 2_000), (8, 250), (9, 12_000)])
+@pytest.mark.parametrize(("seed", "events"), [(7, 2_000), (8, 300), (9, 12_000)])
 def test_story_becomes_what_it_says(seed: int, events: int) -> None:
     """Stored, rejected, repeated and alerted are what the story expects."""
     story = Story(seed, events, NOW)

@@ -41,7 +41,7 @@ def register(app: typer.Typer, panel: str) -> None:
 
 def run_demo(
     events: Annotated[
-        int, typer.Option("--events", min=250, help="Records that are published in all.")
+        int, typer.Option("--events", min=300, help="Records that are published in all.")
     ] = 10_000,
     seed: Annotated[
         int | None,
@@ -63,7 +63,7 @@ def run_demo(
     from rich.console import Console
 
     from auditstream.cli.demonstration.run import tell
-    from auditstream.cli.stay import stay
+    from auditstream.cli.stay import print_next, stay
     from auditstream.story import Story
 
     started = time.monotonic()
@@ -80,6 +80,8 @@ def run_demo(
             staying = True
             if not leave:
                 stay(stack, directory, output)
+            if form is Output.text:
+                print_next(output)
     except KeyboardInterrupt:
         progress.print("stopped, nothing is left behind")
         if not staying:

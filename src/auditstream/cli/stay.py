@@ -19,6 +19,12 @@ COMMANDS: Final = (
     ("auditstream rejects list", "what could not be stored, and why"),
     ("auditstream publish events.jsonl", "publish events of your own"),
 )
+NEXT: Final = (
+    ("auditstream demo", "stays up after the summary, for queries of your own"),
+    ("auditstream up", "the same without a story, on a directory that stays"),
+    ("auditstream actions", "what can be audited"),
+    ("auditstream --help", "everything else"),
+)
 
 
 def stay(stack: Stack, directory: Path, console: Console) -> Never:
@@ -44,6 +50,12 @@ def stay(stack: Stack, directory: Path, console: Console) -> Never:
             stack.check()
             _print_new(alerts, console)
             time.sleep(POLL_SECONDS)
+
+
+def print_next(console: Console) -> None:
+    """Say how to go on once the demo has ended."""
+    console.print(Text("\nHow to go on", style="bold"))
+    console.print(_pairs(*NEXT))
 
 
 def _print_new(alerts: IO[str], console: Console) -> None:

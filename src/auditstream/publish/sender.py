@@ -66,7 +66,7 @@ class Sender:
         self._producer: Producer | None = None
         self._more = True
         self._cautious = 0
-        self._trouble = Trouble(settings.kafka_brokers, counters)
+        self._trouble = Trouble(settings.kafka_brokers, counters, lambda: lanes.waiting()[0])
         self._scanned = False
         self._answered_at = 0.0
         self._next_adoption = self._next_upkeep = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Final
 
 from confluent_kafka import KafkaError
@@ -19,22 +20,25 @@ _QUIET_SECONDS: Final = 60.0
 class Trouble:
     """Whether delivery to `brokers` is in trouble now, and when that was last logged."""
 
-    def __init__(self, brokers: str, counters: Counters) -> None:
+    def __init__(self, brokers: str, counters: Counters, waiting: Callable[[], int]) -> None:
         self.now = False
+        self._waiting = waiting
         self._brokers = brokers
         self._counters = counters
         self._next_warning = 0.0
 
     def begin(self, error: Exception | KafkaError) -> None:
-        """Note an error; a warning is logged, but not more than one a minute."""
+        """Note an error; if events wait, a warning is logged, but not more than one a minute."""
         self.now = True
         self._counters.last_error = describe(error)
-        if time.monotonic() >= self._next_warning:
+        waiting = self._waiting()
+        if waiting and time.monotonic() >= self._next_warning:
             self._next_warning = time.monotonic() + _QUIET_SECONDS
             LOG.warning(
-                "audit events cannot be delivered to %s: %s; they wait in the spool",
+                "audit events cannot be delivered to %s: %s; %d wait",
                 self._brokers,
                 self._counters.last_error,
+                waiting,
             )
 
     def end(self) -> None:

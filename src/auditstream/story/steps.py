@@ -3,7 +3,7 @@
 A step returns what would happen, or None where it cannot happen now; nothing changes before its
 `apply` is called, so that an attempt may also be denied. Steps keep the last grant of each kind,
 so that what needs one stays possible. None of them raises anybody's role in the
-workspace or gives Manage on a connection: that is left to the incidents.
+workspace, gives Manage on a connection or takes it away: that is left to the incidents.
 """
 
 from __future__ import annotations
@@ -211,6 +211,8 @@ def revoke(kind: str, to: str, here: Directory, rng: Random, focus: Focus) -> Dr
     asset = rng.choice(standing)
     grants = _grants(asset, to)
     holder = rng.choice(list(grants))
+    if _is_kept(kind, grants[holder]):
+        return None
     return _access(partial(grants.pop, holder), asset, holder, None, grants[holder])
 
 
@@ -223,7 +225,7 @@ def change_access(kind: str, to: str, here: Directory, rng: Random, focus: Focus
     holder = rng.choice(list(grants))
     previous = grants[holder]
     role = focus.role or _other(rng, _roles(kind), previous)
-    if role == previous:
+    if role == previous or _is_kept(kind, previous):
         return None
     return _access(partial(grants.__setitem__, holder, role), asset, holder, role, previous)
 
@@ -298,6 +300,10 @@ def _access(
         previous_role=previous,
         in_history=previous is not None,
     )
+
+
+def _is_kept(kind: str, role: str | None) -> bool:
+    return kind == "connection" and role == "manage"
 
 
 def _assets(here: Directory, kind: str) -> list[Asset]:

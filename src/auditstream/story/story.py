@@ -15,7 +15,7 @@ from auditstream.story.malformed import KINDS, Malformed, malformed
 
 EVENTS_OF_A_WORKSPACE: Final = 1_000
 EVENTFUL_EVERY: Final = 10
-SMALLEST: Final = 250
+SMALLEST: Final = 300
 SERVICES: Final[dict[str, tuple[str, ...]]] = {
     "identity": ("user_membership", "user_groups"),
     "collections": ("workspace_collections",),
@@ -47,7 +47,7 @@ class Story:
     incidents, some repeated events, one event id used twice, and one record of each kind of damage.
     The same arguments give the same story, whichever part of it is read.
 
-    Raises ValueError for fewer than 250 events, too few for every action to happen.
+    Raises ValueError for fewer than 300 events, too few for every action to happen.
     """
 
     seed: int

@@ -37,7 +37,7 @@ def print_summary(
     console.print(_headline(counts, seconds))
     print_section(console, "Events", _events(counts, catalogue))
     print_section(console, "Alerts", _alerts(store))
-    print_section(console, "Rejected events", _rejected(store))
+    print_section(console, "Rejected events", _rejected(store, console.width))
     for number, question in enumerate(QUESTIONS, start=1):
         print_section(console, f"Question {number}: {question.title}", _answer(store, question))
 
@@ -106,18 +106,19 @@ def _alerts(store: Store) -> RenderableType:
     return Group(table, *([Text(f"and {more} more", style="dim")] if more > 0 else []))
 
 
-def _rejected(store: Store) -> RenderableType:
+def _rejected(store: Store, width: int) -> RenderableType:
     rows = store.query_frame(
         "SELECT reason, count() AS events, any(message) AS message "
         "FROM {database:Identifier}.rejected_events GROUP BY reason ORDER BY min(kafka_offset)",
         {"database": store.database},
     )
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True, min_width=max(map(len, REASONS)))
-    table.add_column(no_wrap=True, overflow="ellipsis")
+    reasons = max(map(len, REASONS))
     for reason, events, message in rows.iter_rows():
         times = f" ({events} times)" if events > 1 else ""
-        table.add_row(reason, Text(printable(f"{message}{times}")))
+        text = Text(printable(f"{message}{times}"))
+        text.truncate(width - reasons - 4, overflow="ellipsis")
+        table.add_row(f"{reason:<{reasons}}", text)
     return table
 
 

@@ -1,0 +1,124 @@
+"""Stored events by their id, and roles, as the pipeline asks for them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from threading import Event
+
+import polars as pl
+import pytest
+
+from auditstream.store.append import append_events
+from auditstream.store.columns import PAYLOAD_SCHEMA
+from auditstream.store.connection import Store
+from auditstream.store.history import ROLE_KEY, ROLE_SCHEMA, StoredHistory
+from tests.store.rows import START, STREAM, event_rows
+
+ODD = "it's\\ \u00e9\t\n\0 {x:String}"
+
+
+@pytest.fixture
+def events(store: Store) -> pl.DataFrame:
+    """Two thousand stored events of two appends."""
+    frame = event_rows(2_000)
+    append_events(store, STREAM, 0, None, frame[:1_000], Event())
+    append_events(store, STREAM, 0, 999, frame[1_000:], Event())
+    return frame
+
+
+def by_id(store: Store, wanted: pl.DataFrame) -> pl.DataFrame:
+    """Return the stored payloads of events, by event id."""
+    minutes = wanted["event_id_minute"].unique()
+    return StoredHistory(store).events_by_id(wanted["event_id"], minutes).sort("event_id")
+
+
+def test_payloads_come_back_as_they_were(store: Store, events: pl.DataFrame) -> None:
+    """Payloads equal those of the frame that was stored, to the dtype."""
+    wanted = events[::17]
+    found = by_id(store, wanted)
+    assert found.equals(wanted.select(list(PAYLOAD_SCHEMA)).sort("event_id"))
+    assert found.schema == pl.Schema(PAYLOAD_SCHEMA)
+
+
+def test_odd_texts_come_back(store: Store) -> None:
+    """Quotes, backslashes, control characters and empty lists survive both ways."""
+    texts = [name for name, dtype in PAYLOAD_SCHEMA.items() if dtype == pl.String]
+    odd = event_rows(2).with_columns(
+        *(pl.lit(ODD).alias(name) for name in texts if name != "event_id"),
+        changes=pl.Series([[{"field": ODD, "old": None, "new": ODD}], []]),
+        metadata=pl.Series([[{"key": ODD, "value": ""}] * 2, [{"key": "", "value": ODD}]]),
+    )
+    append_events(store, STREAM, 0, None, odd, Event())
+    assert by_id(store, odd).equals(odd.select(list(PAYLOAD_SCHEMA)).sort("event_id"))
+    key = {"workspace_id": ODD, "entity_id": ODD, "subject_id": ODD}
+    found = StoredHistory(store).roles(pl.DataFrame([key]))
+    assert found["role"].to_list() == [ODD, ODD]
+
+
+def test_unknown_ids_give_no_rows(store: Store, events: pl.DataFrame) -> None:
+    """Ids that are not stored, or no ids at all, give an empty frame of the right dtypes."""
+    others = event_rows(20, seed=99)
+    for wanted in (others, others.clear(), events.clear()):
+        assert by_id(store, wanted).equals(pl.DataFrame(schema=PAYLOAD_SCHEMA))
+
+
+def test_only_the_minutes_are_searched(store: Store, events: pl.DataFrame) -> None:
+    """An id is found under its own minute only."""
+    wanted = events[:5]
+    elsewhere = wanted.with_columns(pl.col("event_id_minute") - timedelta(minutes=1))
+    assert by_id(store, elsewhere).is_empty()
+
+
+def test_twenty_thousand_ids(store: Store, events: pl.DataFrame) -> None:
+    """As many ids as a fetch has records can be asked for at once, stored or not."""
+    others = event_rows(18_000, seed=77)
+    assert by_id(store, pl.concat([others, events])).height == events.height
+
+
+def test_roles_of_a_subject(store: Store) -> None:
+    """Roles given and removed come in full, failed attempts and other subjects do not."""
+    story = [
+        ("connection_member_added_with_role", "success", "view", "m1"),
+        ("connection_member_access_changed", "success", "manage", "m1"),
+        ("connection_member_access_changed", "denied", "query", "m1"),
+        ("connection_member_added_with_role", "success", "query", "m2"),
+        ("connection_member_removed", "success", None, "m1"),
+        ("group_member_removed", "success", None, "m1"),
+        ("workspace_default_access_changed", "success", "edit", None),
+    ]
+    append_events(store, STREAM, 0, None, told(story), Event())
+    keys = [("w", "e", "m1"), ("w", "e", ""), ("w", "other", "m2"), ("other", "e", "m2")]
+    found = StoredHistory(store).roles(pl.DataFrame(keys, schema=ROLE_KEY, orient="row"))
+    assert found.schema == pl.Schema(ROLE_SCHEMA)
+    assert found.sort("kafka_offset").rows() == [
+        ("w", "e", "m1", moment(0), 0, "view"),
+        ("w", "e", "m1", moment(1), 1, "manage"),
+        ("w", "e", "m1", moment(4), 4, None),
+        ("w", "e", "", moment(6), 6, "edit"),
+    ]
+
+
+def test_no_keys_no_roles(store: Store) -> None:
+    """Without keys nothing is asked."""
+    keys = pl.DataFrame(schema=dict.fromkeys(ROLE_KEY, pl.String))
+    assert StoredHistory(store).roles(keys).equals(pl.DataFrame(schema=ROLE_SCHEMA))
+
+
+def told(story: list[tuple[str, str, str | None, str | None]]) -> pl.DataFrame:
+    """Return events of one entity, a second apart: action, outcome, role, member."""
+    schema = {"action": pl.String, "outcome": pl.String, "role": pl.String, "member_id": pl.String}
+    columns = pl.DataFrame(story, schema=schema, orient="row")
+    return event_rows(len(story)).with_columns(
+        *columns,
+        workspace_id=pl.lit("w"),
+        entity_id=pl.lit("e"),
+        group_id=pl.lit(None, pl.String),
+        occurred_at=pl.Series([moment(number) for number in range(len(story))]).cast(
+            PAYLOAD_SCHEMA["occurred_at"]
+        ),
+    )
+
+
+def moment(number: int) -> datetime:
+    """Return the time of an event of a story."""
+    return START + timedelta(seconds=number)
