@@ -17,7 +17,7 @@ from typing import TextIO
 
 from confluent_kafka import Producer
 
-from auditstream import Actor, AuditLog, Group, Member, Ref, Workspace
+from auditstream import Actor, AuditLog, Member, Ref, Workspace
 
 BAD = {
     "not_framed": b"\x07garbage",

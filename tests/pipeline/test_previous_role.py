@@ -166,8 +166,8 @@ def test_who_is_asked_about() -> None:
     look_up_roles(batch.events, history, ACTIONS)
     assert history.keys is not None
     assert sorted(history.keys.rows()) == [
-        ("w1", "workspace-1", "u2"),
-        ("w1", "workspace_connection-1", "g1"),
+        ("w1", "workspace-1", "u2", BEFORE + timedelta(seconds=1)),
+        ("w1", "workspace_connection-1", "g1", NOW - timedelta(seconds=1)),
     ]
 
 

@@ -34,14 +34,14 @@ def read_to_the_end(value: bytes) -> bool:
     return source.tell() == len(value)
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(derandomize=True, deadline=None, max_examples=60)
 @given(st.lists(wild_events(), min_size=1, max_size=5))
 def test_whole_datums_are_beyond_doubt(events: list[dict[str, Any]]) -> None:
     """Whatever an event says, its datum is well-formed."""
     assert not any(doubts(*(encode(item) for item in events)))
 
 
-@settings(derandomize=True, deadline=None, max_examples=600)
+@settings(derandomize=True, deadline=None, max_examples=250)
 @given(wild_events(), st.data())
 def test_what_is_not_doubted_can_be_read(item: dict[str, Any], data: st.DataObject) -> None:
     """A damaged datum is doubted, or another reader reads it from its first byte to its last."""
@@ -57,7 +57,7 @@ def test_what_is_not_doubted_can_be_read(item: dict[str, Any], data: st.DataObje
             assert read_to_the_end(bytes(value))
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None, max_examples=200)
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=4))
 def test_any_bytes(bodies: list[bytes]) -> None:
     """Arbitrary bytes are doubted and cost no neighbour its good name."""

@@ -159,7 +159,7 @@ def test_another_action() -> None:
     assert validated(good).rejects["reason"].to_list() == ["unknown_action"]
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(derandomize=True, deadline=None, max_examples=80)
 @given(st.lists(wild_events(), min_size=1, max_size=10))
 def test_agrees_with_the_check_of_one_event(events: list[dict[str, Any]]) -> None:
     """Worker and SDK accept the same events, and give the same first reason for the others."""

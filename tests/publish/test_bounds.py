@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from auditstream import (
     Workspace,
 )
 from auditstream.embedded.broker import Broker
+from auditstream.publish.spool_dir import adopt_spools
 from tests.publish.conftest import NewAuditLog
 from tests.publish.emission import assert_all_in_order, emit
 from tests.stack.poll import eventually
@@ -55,6 +58,47 @@ def test_room_again(broker: Broker, new_audit_log: NewAuditLog) -> None:
     assert second.flush(30)
     ids += emit(second, 50)
     assert_all_in_order(broker.bootstrap, ids)
+
+
+def test_disk_that_takes_no_more(tmp_path: Path) -> None:
+    """A disk error is told at once; what was accepted stays, and no number is left out."""
+    program = """
+import resource, sys
+import subprocess
+import sys
+from pathlib import Path
+from auditstream import AuditLog, PublishError
+from tests.publish.emission import emit
+audit = AuditLog(service="billing", kafka_brokers="127.0.0.1:1", spool_dir=Path(sys.argv[1]))
+emit(audit, 10)
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+try:
+    emit(audit, 10_000)
+except PublishError as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+accepted = audit.stats().accepted
+emit(audit, 10)
+audit.close(0)
+print(accepted)
+"""
+    spool = tmp_path / "spool"
+    done = subprocess.run(
+        [sys.executable, "-c", program, spool],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    message, accepted = done.stdout.splitlines()
+    assert str(spool) in message
+    (adopted,) = adopt_spools(spool)
+    positions = [event.position for event in adopted.read(0, 100_000, 10**9)]
+    while len(positions) < adopted.count:
+        positions += [event.position for event in adopted.read(positions[-1], 100_000, 10**9)]
+    assert positions == list(range(1, int(accepted) + 11))
+    adopted.close()
 
 
 def test_adopted_events_count(new_audit_log: NewAuditLog) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from auditstream.embedded.broker import Broker
 from tests.publish.conftest import NewAuditLog
 from tests.publish.emission import assert_all_in_order, emit
-from tests.publish.topic import spools
+from tests.publish.topic import create_topic, spools
 from tests.stack.poll import eventually
 
 NOBODY = "127.0.0.1:1"
@@ -81,10 +82,34 @@ def test_own_spool_is_damaged(
     assert later.stats().acknowledged > 0
 
 
+def test_adopted_spool_is_damaged_while_it_is_sent(
+    new_broker: Callable[[], Broker],
+    new_audit_log: NewAuditLog,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is set aside, and the own events are sent none the less."""
+    path, _ = left_behind(new_audit_log, tmp_path / "spool", 10_000)
+    broker = new_broker()
+    audit = new_audit_log(broker.bootstrap)
+    eventually(lambda: audit.stats().spooled == 10_000, within=SECONDS, what="the adoption")
+    with path.open("r+b") as file:
+        file.seek(4_096)
+        file.write(b"\xff" * (path.stat().st_size - 4_096))
+    ids = emit(audit, 20)
+    broker.start()
+    create_topic(broker.bootstrap)
+    assert audit.flush(SECONDS)
+    assert_all_in_order(broker.bootstrap, ids, but=10_000)
+    assert path.with_name(path.name + ".damaged").exists()
+    assert "damaged" in caplog.text
+
+
 def test_unfinished_spool(broker: Broker, new_audit_log: NewAuditLog, tmp_path: Path) -> None:
     """Files of a process that ended while it made its spool are cleared away."""
     directory = tmp_path / "spool"
     directory.mkdir()
+    (directory / "0-0.spool.lock").touch()
     (directory / "1-1.spool").touch()
     connection = sqlite3.connect(directory / "2-2.spool")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -92,10 +117,30 @@ def test_unfinished_spool(broker: Broker, new_audit_log: NewAuditLog, tmp_path: 
     audit = new_audit_log(broker.bootstrap)
     assert audit.flush(SECONDS)
     eventually(
-        lambda: not {"1-1.spool", "2-2.spool"} & {path.name for path in directory.iterdir()},
+        lambda: not any(path.name.startswith(("0", "1-", "2")) for path in directory.iterdir()),
         within=SECONDS,
         what="the files to be gone",
     )
+
+
+def test_schema_of_a_newer_release(
+    broker: Broker,
+    new_audit_log: NewAuditLog,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Events written by a schema that this release does not know wait for one that does."""
+    path, _ = left_behind(new_audit_log, tmp_path / "spool", 5)
+    connection = sqlite3.connect(path)
+    connection.execute('UPDATE destination SET schema = \'{"name": "AuditEvent2"}\'')
+    connection.commit()
+    connection.close()
+    audit = new_audit_log(broker.bootstrap)
+    ids = emit(audit, 5)
+    assert audit.flush(SECONDS)
+    assert_all_in_order(broker.bootstrap, ids)
+    assert path.exists()
+    assert "AuditEvent2" in caplog.text
 
 
 def test_spool_of_another_format(

@@ -151,8 +151,7 @@ def test_closed_spools_are_deleted(
     broker: Broker, new_audit_log: NewAuditLog, tmp_path: Path
 ) -> None:
     """Nothing stays on disk of a log that was closed after everything was acknowledged."""
-    audit = new_audit_log(broker.bootstrap)
-    emit(audit, 10)
-    assert spools(tmp_path / "spool")
-    audit.close(30)
+    with new_audit_log(broker.bootstrap, close_seconds=30) as audit:
+        emit(audit, 10)
+        assert spools(tmp_path / "spool")
     assert list((tmp_path / "spool").iterdir()) == []

@@ -130,6 +130,38 @@ print("\\n".join(ids), flush=True)
     assert list((tmp_path / "spool").iterdir()) == []
 
 
+def test_fork_outlives_its_killed_parent(
+    broker: Broker, new_audit_log: NewAuditLog, tmp_path: Path
+) -> None:
+    """A fork that lives on does not keep the spool of its dead parent from being adopted."""
+    program = """
+import os, signal, sys
+from pathlib import Path
+from auditstream import AuditLog
+from tests.publish.emission import emit
+audit = AuditLog(service="billing", kafka_brokers="127.0.0.1:1", spool_dir=Path(sys.argv[1]))
+ids = emit(audit, 10)
+child = os.fork()
+if child == 0:
+    signal.alarm(120)
+    signal.pause()
+print(child, *ids, flush=True)
+signal.pause()
+"""
+    command = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path / "spool")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child, *ids = parent.stdout.readline().split()
+        parent.kill()
+        parent.wait()
+        try:
+            audit = new_audit_log(broker.bootstrap)
+            assert audit.flush(SECONDS)
+            read_ids(broker.bootstrap, ids)
+        finally:
+            os.kill(int(child), signal.SIGKILL)
+
+
 def test_two_processes_share_a_directory(
     broker: Broker, new_audit_log: NewAuditLog, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 
 import pytest
 
@@ -69,6 +70,13 @@ def test_registry_that_hangs(new_audit_log: NewAuditLog) -> None:
         emit(audit, 20)
         audit.close(0)
     assert audit.stats().spooled == 20
+
+
+def test_client_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry without its client is told at the start, with the extra to install."""
+    monkeypatch.setitem(sys.modules, "confluent_kafka.schema_registry", None)
+    with pytest.raises(ConfigurationError, match=r"auditstream\[registry\]"):
+        registry_ids("http://127.0.0.1:8081")
 
 
 def test_wrong_url() -> None:

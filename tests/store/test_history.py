@@ -14,6 +14,8 @@ from auditstream.store.connection import Store
 from auditstream.store.history import ROLE_KEY, ROLE_SCHEMA, StoredHistory
 from tests.store.rows import START, STREAM, event_rows
 
+Told = tuple[str, str, str | None, str | None]
+
 ODD = "it's\\ \u00e9\t\n\0 {x:String}"
 
 
@@ -44,7 +46,8 @@ def test_odd_texts_come_back(store: Store) -> None:
     """Quotes, backslashes, control characters and empty lists survive both ways."""
     texts = [name for name, dtype in PAYLOAD_SCHEMA.items() if dtype == pl.String]
     odd = event_rows(2).with_columns(
-        *(pl.lit(ODD).alias(name) for name in texts if name != "event_id"),
+        *(pl.lit(ODD).alias(name) for name in texts if name not in {"event_id", "outcome"}),
+        outcome=pl.lit("success"),
         changes=pl.Series([[{"field": ODD, "old": None, "new": ODD}], []]),
         metadata=pl.Series([[{"key": ODD, "value": ""}] * 2, [{"key": "", "value": ODD}]]),
     )
@@ -77,7 +80,7 @@ def test_twenty_thousand_ids(store: Store, events: pl.DataFrame) -> None:
 
 def test_roles_of_a_subject(store: Store) -> None:
     """Roles given and removed come in full, failed attempts and other subjects do not."""
-    story = [
+    story: list[Told] = [
         ("connection_member_added_with_role", "success", "view", "m1"),
         ("connection_member_access_changed", "success", "manage", "m1"),
         ("connection_member_access_changed", "denied", "query", "m1"),
@@ -98,13 +101,50 @@ def test_roles_of_a_subject(store: Store) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("since", "offsets"),
+    [(0, [0, 1, 4, 6, 8]), (1, [0, 1, 4, 6, 8]), (5, [1, 4, 6, 8]), (9, [6, 8])],
+)
+def test_roles_since(store: Store, since: int, offsets: list[int]) -> None:
+    """From a time on every role comes, of what was before it only the last one of each key."""
+    story: list[Told] = [
+        ("connection_member_added_with_role", "success", role, member)
+        for role, member in [
+            ("view", "m1"),
+            ("query", "m1"),
+            ("view", "m3"),
+            ("view", "m3"),
+            ("manage", "m2"),
+            ("query", "m3"),
+        ]
+    ]
+    story += [
+        ("connection_member_removed", "success", None, "m1"),
+        ("connection_member_removed", "denied", None, "m2"),
+        ("connection_member_access_changed", "success", "view", "m2"),
+    ]
+    append_events(store, STREAM, 0, None, told(story), Event())
+    keys = pl.DataFrame(
+        {
+            "workspace_id": ["w", "w"],
+            "entity_id": ["e", "e"],
+            "subject_id": ["m1", "m2"],
+            "since": [moment(since + 60), moment(since)],
+        }
+    )
+    found = StoredHistory(store).roles(keys).sort("kafka_offset")
+    assert found["kafka_offset"].to_list() == offsets
+    roles = {0: "view", 1: "query", 4: "manage", 6: None, 8: "view"}
+    assert found["role"].to_list() == [roles[offset] for offset in offsets]
+
+
 def test_no_keys_no_roles(store: Store) -> None:
     """Without keys nothing is asked."""
     keys = pl.DataFrame(schema=dict.fromkeys(ROLE_KEY, pl.String))
     assert StoredHistory(store).roles(keys).equals(pl.DataFrame(schema=ROLE_SCHEMA))
 
 
-def told(story: list[tuple[str, str, str | None, str | None]]) -> pl.DataFrame:
+def told(story: list[Told]) -> pl.DataFrame:
     """Return events of one entity, a second apart: action, outcome, role, member."""
     schema = {"action": pl.String, "outcome": pl.String, "role": pl.String, "member_id": pl.String}
     columns = pl.DataFrame(story, schema=schema, orient="row")

@@ -15,7 +15,6 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.lexers import PygmentsLexer
-from pygments.lexers.sql import SqlLexer
 
 from auditstream.cli.output import Format
 from auditstream.cli.sql import execute
@@ -33,8 +32,10 @@ KEYWORDS: Final = (
     "toStartOfDay now() INTERVAL"
 )
 USAGE: Final = """\
-A statement ends with a semicolon and may take several lines. Tab completes, up and down recall.
-Tables: {tables}. DESCRIBE events; says what each column means. exit or Ctrl-D leaves."""
+A statement ends with a semicolon and may take several lines.
+Tab completes, up and down recall, exit or Ctrl-D leaves.
+Tables: {tables}.
+DESCRIBE events; says what each column means."""
 
 
 def run_shell(store: Store, form: Format) -> None:
@@ -44,7 +45,7 @@ def run_shell(store: Store, form: Format) -> None:
     session: PromptSession[str] = PromptSession(
         history=FileHistory(str(_history_file())),
         completer=completer(columns),
-        lexer=PygmentsLexer(SqlLexer),
+        lexer=PygmentsLexer.from_filename("statement.sql"),
         auto_suggest=AutoSuggestFromHistory(),
         multiline=True,
         prompt_continuation="  ... ",

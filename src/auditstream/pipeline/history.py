@@ -26,8 +26,10 @@ class History(Protocol):
         """
 
     def roles(self, keys: pl.DataFrame) -> pl.DataFrame:
-        """Return every role that was given or removed under the keys: columns `ROLE_KEY`.
+        """Return the roles that were given or removed under the keys.
 
-        Rows: `ROLE_KEY`, `occurred_at`, `kafka_offset`, and `role`, null where it was removed;
-        successful actions only. A row may be returned more than once.
+        `keys` has the columns `ROLE_KEY`, and `since`: the roles held from that time on are
+        wanted, so that those before it may be left out except for the last one. Rows: `ROLE_KEY`,
+        `occurred_at`, `kafka_offset`, and `role`, null where it was removed; successful actions
+        only. A row may be returned more than once.
         """

@@ -49,7 +49,7 @@ class Writers:
         if schema is None:
             return _unknown(f"no schema is known under the id {schema_id}")
         current = load_schema("audit_event")
-        if schema.get("name", "").rpartition(".")[2] != current["name"]:
+        if _name(schema) != current["name"]:
             return _unknown(f"the schema under the id {schema_id} is not one of an audit event")
         try:
             writer = Writer(parse_writer(schema), _form(schema) == _form(current))
@@ -61,6 +61,10 @@ class Writers:
 
 def _unknown(message: str) -> Problem:
     return Problem("unknown_schema", "", message)
+
+
+def _name(schema: Any) -> str:
+    return str(schema.get("name")).rpartition(".")[2] if isinstance(schema, dict) else ""
 
 
 def _form(schema: Any) -> Any:

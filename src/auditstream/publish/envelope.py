@@ -35,7 +35,7 @@ def build_envelope(
     known = catalogue.actions.get(action)
     if entity is None and known is not None and known.entity_argument == "workspace":
         entity = workspace
-    changes, metadata = common.get("changes", ()), common.get("metadata", {})
+    changes, metadata = common.get("changes") or (), common.get("metadata") or {}
     return {
         "event_id": common.get("event_id") or str(uuid7()),
         "action": action,

@@ -65,7 +65,9 @@ def new_producer(settings: PublishSettings, on_error: Callable[[KafkaError], Non
     }
     if settings.kafka_security_protocol.startswith("SASL"):
         config["sasl.mechanism"] = settings.kafka_sasl_mechanism
+    if settings.kafka_username is not None:
         config["sasl.username"] = settings.kafka_username
+    if settings.kafka_password is not None:
         config["sasl.password"] = settings.kafka_password
     if settings.kafka_ca_file is not None:
         config["ssl.ca.location"] = str(settings.kafka_ca_file)

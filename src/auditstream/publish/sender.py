@@ -125,6 +125,8 @@ class Sender:
 
     def _deliver(self) -> None:
         flight = Flight()
+        for lane in self._lanes.all():
+            lane.cursor = 0
         with self._lanes.busy:
             producer = self._producer = new_producer(self._settings, self._trouble.begin)
         self._more = True
@@ -141,8 +143,6 @@ class Sender:
             take_back(producer, _END_SECONDS)
             self._settle()
             self._judge(flight)
-            for lane in self._lanes.all():
-                lane.cursor = 0
             with self._lanes.busy:
                 self._producer = None
                 del producer

@@ -25,8 +25,12 @@ def create_spool(directory: Path, destination: Destination, *, flush: bool) -> D
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         path, lock = _new_path(directory)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        spool = DiskSpool(path, lock, destination, flush=flush)
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            spool = DiskSpool(path, lock, destination, flush=flush)
+        except BaseException:
+            spool_files.release(lock)
+            raise
         if flush:
             spool_files.sync_directory(directory)
     except (OSError, PublishError) as error:
@@ -39,7 +43,7 @@ def create_spool(directory: Path, destination: Destination, *, flush: bool) -> D
 
 def has_spools(directory: Path) -> bool:
     """Return whether there are spools in `directory`, of whatever process."""
-    return any(directory.glob(f"*{spool_files.SUFFIX}"))
+    return bool(spool_files.find(directory))
 
 
 def adopt_spools(directory: Path) -> Iterator[DiskSpool]:
@@ -47,7 +51,7 @@ def adopt_spools(directory: Path) -> Iterator[DiskSpool]:
 
     A damaged one is set aside with a warning in the log. Nothing is raised.
     """
-    for path in sorted(directory.glob(f"*{spool_files.SUFFIX}")):
+    for path in spool_files.find(directory):
         try:
             lock = spool_files.try_lock(path)
             if lock is not None:

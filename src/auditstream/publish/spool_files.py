@@ -10,6 +10,13 @@ from typing import Final
 SUFFIX: Final = ".spool"
 
 _COMPANIONS: Final = ("-wal", "-shm")
+_LOCK: Final = ".lock"
+
+
+def find(directory: Path) -> list[Path]:
+    """Return the spools in a directory, oldest first, and those of which only the lock is left."""
+    locks = {path.with_suffix("") for path in directory.glob(f"*{SUFFIX}{_LOCK}")}
+    return sorted(locks | set(directory.glob(f"*{SUFFIX}")))
 
 
 def try_lock(path: Path) -> int | None:
@@ -69,4 +76,4 @@ def sync_directory(directory: Path) -> None:
 
 
 def _lock_path(path: Path) -> Path:
-    return Path(f"{path}.lock")
+    return Path(f"{path}{_LOCK}")

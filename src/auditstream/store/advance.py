@@ -68,6 +68,7 @@ def advance(
         StoreError: the server refused the change or the reading; the call can be repeated.
     """
     attempt = 0
+    pause = FIRST_WAIT_SECONDS
     while True:
         if abandoned.is_set():
             raise AbandonedError("an insert was given up before it was sent")
@@ -79,7 +80,8 @@ def advance(
             raise outcome
         if isinstance(outcome, ServiceUnavailableError):
             _log.warning("an insert was lost, sending it again: %s", outcome)
-            abandoned.wait(FIRST_WAIT_SECONDS)
+            abandoned.wait(pause)
+            pause = min(2 * pause, LONGEST_WAIT_SECONDS)
             continue
         _log.warning("an insert was answered but has not landed, waiting out its bound")
         until = clock() + bound

@@ -50,7 +50,8 @@ ORDER BY occurred_at""",
         "How does access change from day to day?",
         """\
 SELECT toDate(occurred_at) AS day, count() AS events,
-       countIf(role_change > 0) AS raised, countIf(role_change < 0) AS lowered,
+       countIf(role_change > 0) AS raised,
+       countIf(role_change < 0) AS lowered,
        countIf(outcome = 'denied') AS denied, uniq(actor_id) AS actors
 FROM audit.events
 GROUP BY day ORDER BY day""",
