@@ -13,7 +13,7 @@ import random
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from confluent_kafka import Producer
 
@@ -43,7 +43,8 @@ class Writer:
         workspace = Workspace(id=f"w-{self.rng.randrange(24)}", username="acme")
         member = Member(id=f"m-{self.rng.randrange(200)}", username="someone")
         actor = Actor(type="user", id=f"u-{self.rng.randrange(30)}", username="admin")
-        role = self.rng.choice(("view", "query", "manage"))
+        roles: tuple[Literal["view", "query", "manage"], ...] = ("view", "query", "manage")
+        role = self.rng.choice(roles)
         known: str | None = None
         for name in ("ok", "repeat") if again else ("ok",):
             known = self.audit.connection_member_added_with_role(

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from auditstream.alerts.topics import ensure_topics
@@ -114,7 +115,7 @@ class System:
         """Return how many rows a table has."""
         return int(self.ask(f"SELECT count() FROM {table}")[0][0])
 
-    def ask(self, query: str) -> list[tuple[object, ...]]:
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query on the test's own database."""
         table = self.settings.clickhouse_database
         for name in ("events", "rejected_events", "alerts"):

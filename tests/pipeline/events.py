@@ -87,7 +87,7 @@ def records(
 
 def typical_events(count: int, seed: int, catalogue: Catalogue | None = None) -> Iterator[Any]:
     """Yield valid events of all actions in the catalogue's proportions, as a workspace has them."""
-    random = Random(seed)  # noqa: S311  (no secret)
+    random = Random(seed)
     actions = list((catalogue or shipped_catalogue()).actions.values())
     weights = [action.weight for action in actions]
     agents = [BROWSER.format(version) for version in range(100, 140)] + ["curl/8.1.2"]

@@ -60,7 +60,7 @@ def test_event_that_the_topic_does_not_take(
     create_topic(kafka.bootstrap, {"max.message.bytes": "20000"})
     audit = new_audit_log("127.0.0.1:1")
     ids = emit(audit, 100)
-    rng = random.Random(7)  # noqa: S311  (what zstd cannot compress)
+    rng = random.Random(7)
     noise = {f"key-{number}": rng.randbytes(40).hex() for number in range(1_000)}
     refused = audit.connection_created(
         workspace=Workspace("w-1"), connection=Ref("c-1"), metadata=noise

@@ -38,7 +38,7 @@ def test_killed_with_the_broker_away(
 ) -> None:
     """Three producers killed one after the other: the next process sends what all had accepted."""
     broker = new_broker()
-    rng = random.Random(3)  # noqa: S311  (when to kill)
+    rng = random.Random(3)
     accepted: list[str] = []
     for _ in range(3):
         count = rng.randrange(50, 500)

@@ -1,5 +1,5 @@
 """Rows as the pipeline would hand them to the store: deterministic, and like real ones."""
-# ruff: noqa: S311 - a seed must give the same rows again
+
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """`advance` in every order of events: a model of ClickHouse, the network, and two writers."""
-# ruff: noqa: S311 - a seed must give the same run again
+
 
 from __future__ import annotations
 

@@ -304,7 +304,7 @@ def test_a_server_that_is_killed(new_clickhouse: NewClickHouse) -> None:
     """Appends go on over SIGKILLs of the server: each lands once, in order."""
     server = new_clickhouse()
     rows, appends, kills = 200, 60, 5
-    draw = random.Random(5)  # noqa: S311 - the same moments again
+    draw = random.Random(5)
     with store_at(server.url, "audit", bound=3.0) as store, ThreadPoolExecutor(1) as thread:
         migrate(store, 0)
 

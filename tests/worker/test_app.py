@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ssl
+from typing import Literal
 
 import pytest
+from pydantic import SecretStr
 
 from auditstream.settings import Settings
 from auditstream.worker.app import broker_credentials
@@ -16,12 +18,12 @@ def test_plain() -> None:
 
 
 @pytest.mark.parametrize(("protocol", "encrypted"), [("SASL_PLAINTEXT", False), ("SASL_SSL", True)])
-def test_sasl(protocol: str, encrypted: bool) -> None:
+def test_sasl(protocol: Literal["SASL_PLAINTEXT", "SASL_SSL"], encrypted: bool) -> None:
     """SASL takes user and password; with SSL it has a context, which Faust insists on."""
     settings = Settings(
-        kafka_security_protocol=protocol,  # type: ignore[arg-type]
+        kafka_security_protocol=protocol,
         kafka_username="worker",
-        kafka_password="secret",  # type: ignore[arg-type]
+        kafka_password=SecretStr("secret"),
     )
     credentials = broker_credentials(settings)
     assert credentials.username == "worker"  # type: ignore[union-attr]
