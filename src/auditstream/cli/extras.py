@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 MODULES: Final[dict[str, tuple[str, ...]]] = {
-    "cli": ("typer", "rich", "prompt_toolkit", "pygments", "pydantic", "pydantic_settings"),
+    "cli": (
+        "typer",
+        "rich",
+        "prompt_toolkit",
+        "pygments",
+        "platformdirs",
+        "pydantic",
+        "pydantic_settings",
+    ),
     "worker": (
         "faust",
         "clickhouse_connect",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from auditstream.pipeline.actions import Actions
+from auditstream.pipeline.actions import FORBIDDEN, Actions
 from auditstream.pipeline.history import PAYLOAD, ROLE_KEY, History
 from auditstream.store.columns import EVENT_SCHEMA, PAYLOAD_SCHEMA, Schema
 
@@ -46,6 +46,12 @@ def touches_role(actions: Actions) -> pl.Expr:
     """Return whether an event gives or removes a role."""
     gives = actions.fact("has_scale") & pl.col("role").is_not_null()
     return gives | actions.fact("is_removal")
+
+
+def lacks_previous_role(actions: Actions) -> pl.Expr:
+    """Return whether an event could tell the role before it and does not."""
+    could = touches_role(actions) & (actions.fact("previous_role") != FORBIDDEN)
+    return could & pl.col("previous_role").is_null()
 
 
 def subject_id() -> pl.Expr:

@@ -8,7 +8,7 @@ import polars as pl
 
 from auditstream.pipeline.actions import Actions
 from auditstream.pipeline.history import ROLE_KEY
-from auditstream.pipeline.look_up import subject_id, touches_role
+from auditstream.pipeline.look_up import lacks_previous_role, subject_id, touches_role
 
 REMOVED: Final = ""
 
@@ -46,7 +46,7 @@ def _last_roles(events: pl.DataFrame, known: pl.DataFrame, actions: Actions) -> 
         "kafka_offset",
         "role",
         subject_id=subject_id(),
-        asked=pl.col("previous_role").is_null(),
+        asked=lacks_previous_role(actions),
         counts=pl.col("outcome") == "success",
         touches=touches_role(actions),
     ).filter("touches")

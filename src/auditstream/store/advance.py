@@ -1,8 +1,8 @@
 """Changing a state of the store exactly once, whatever becomes of requests and answers.
 
-The state is what a table says it is: the watermark of a partition, or a number of rows that only
-grows. A change is one INSERT, atomic because it is one part, which lands only on the state it was
-made for. Two things see to that:
+The state is what a table says it is: the watermark of a partition, or a number of rows, which every
+change moves on. A change is one INSERT, atomic because it is one part, which lands only on the
+state it was made for. Two things see to that:
 
 - Guard: the statement fails unless the state is the one it was made for. ClickHouse evaluates it
   before the rows arrive, so it stops every late writer, but not two at once.

@@ -12,10 +12,11 @@ from auditstream.contract.catalogue import Catalogue
 from auditstream.story.clock import moments
 from auditstream.story.deck import Deck, shares
 from auditstream.story.dice import dice
+from auditstream.story.draft import NOBODY, Draft, Focus
 from auditstream.story.incidents import INCIDENTS, Incident
 from auditstream.story.narrator import DENIED, Datum, Narrator, Operation
 from auditstream.story.people import Directory, Group
-from auditstream.story.steps import NOBODY, STEPS, Draft, Focus, any_step, read_audit_log
+from auditstream.story.steps import STEPS, any_step, read_audit_log
 
 REPEATS: Final = 5
 CONFLICTS: Final = 1

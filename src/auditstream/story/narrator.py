@@ -9,8 +9,8 @@ from typing import Any, Final, TypeAlias
 
 from auditstream.contract.catalogue import Action
 from auditstream.story import names
+from auditstream.story.draft import Draft
 from auditstream.story.people import Directory, Person
-from auditstream.story.steps import Draft
 
 Datum: TypeAlias = dict[str, Any]
 """An event in the form of the Avro schema, without its source."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import tempfile
@@ -34,6 +35,8 @@ def run(settings: Settings) -> None:
     store = connect(settings)
     with tempfile.TemporaryDirectory(prefix="auditstream-") as datadir, closing(store):
         app = make_app(settings, Intake(settings, store, pipeline), datadir)
+        # What was imported stays: no collection need look at it again.
+        gc.freeze()
         worker = faust.Worker(app, loglevel="WARNING", quiet=True, override_logging=False)
         worker.execute_from_commandline()
 
