@@ -238,6 +238,17 @@ def test_older_and_newer_writers() -> None:
     assert {name: batch.events.schema[name] for name in DECODED_SCHEMA} == DECODED_SCHEMA
 
 
+def test_schema_that_only_looks_the_same() -> None:
+    """A writer that has two fields the other way round is read by name, not by place."""
+    other = copy.deepcopy(load_schema("audit_event"))
+    names = [item["name"] for item in other["fields"]]
+    first, second = names.index("workspace_id"), names.index("workspace_username")
+    fields = other["fields"]
+    fields[first], fields[second] = fields[second], fields[first]
+    batch = decoded(records([written(other, event(), 7)]), {7: other}.get)
+    assert batch.events.select("workspace_id", "workspace_username").rows() == [("w1", "acme")]
+
+
 def test_same_schema_under_another_id() -> None:
     """A registry's own id, documentation and defaults make no other schema of it."""
     bare = copy.deepcopy(load_schema("audit_event"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +20,7 @@ from auditstream.rules.load import load_rules
 from auditstream.settings import load_settings
 from auditstream.store.columns import EVENT_SCHEMA, REJECT_SCHEMA
 from tests.pipeline.batches import pipeline
-from tests.pipeline.events import NOW, encode, event, records, typical_events, valid_event
+from tests.pipeline.events import NOW, encode, event, records, typical_events, uuid7, valid_event
 from tests.pipeline.past import NoPast, Past
 from tests.pipeline.strategies import wild_events
 
@@ -96,6 +97,15 @@ def test_replay() -> None:
     first = pipeline().process(batch, NoPast())
     again = pipeline().process(batch, Past(first.events))
     assert (again.events.height, again.rejects.height, again.duplicates) == (0, 0, 500)
+
+
+def test_repeats_of_different_minutes() -> None:
+    """Repeats are found whatever minutes their ids were made in."""
+    moments = [NOW - timedelta(minutes=minutes) for minutes in (0, 7, 300)]
+    batch = [encode(event(event_id=uuid7(1, moment))) for moment in moments]
+    first = pipeline().process(records(batch), NoPast())
+    again = pipeline().process(records(batch), Past(first.events))
+    assert (first.events.height, again.duplicates) == (3, 3)
 
 
 def test_another_action() -> None:

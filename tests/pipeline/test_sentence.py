@@ -71,6 +71,13 @@ def test_all_actions() -> None:
     assert sentences(*reversed(batch)) == list(reversed(REQUIRED_ONLY.values()))
 
 
+def test_order() -> None:
+    """Sentences stand with their events also where actions alternate."""
+    names = ["group_created", "group_deleted"] * 3
+    batch = [event(name, number) for number, name in enumerate(names)]
+    assert sentences(*batch) == [REQUIRED_ONLY[name] for name in names]
+
+
 @pytest.mark.parametrize(
     ("action", "fields", "sentence"),
     [

@@ -65,7 +65,7 @@ def test_event_that_the_topic_does_not_take(
     refused = audit.connection_created(
         workspace=Workspace("w-1"), connection=Ref("c-1"), metadata=noise
     )
-    ids += emit(audit, 100)
+    ids += emit(audit, 3_000)
     audit.close(0)
     audit = new_audit_log(kafka.bootstrap)
     assert audit.flush(60)
@@ -73,7 +73,7 @@ def test_event_that_the_topic_does_not_take(
     assert audit.flush(60)
     assert_all_in_order(kafka.bootstrap, ids)
     stats = audit.stats()
-    assert (stats.acknowledged, stats.refused, stats.spooled) == (300, 1, 0)
+    assert (stats.acknowledged, stats.refused, stats.spooled) == (3_200, 1, 0)
     assert refused in caplog.text
     audit.close(10)
     assert [path.suffix for path in (tmp_path / "spool").iterdir()] == [".refused"]

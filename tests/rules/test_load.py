@@ -63,8 +63,9 @@ def test_hash_follows_the_content() -> None:
     """The hash changes with what a rule says, not with how the file is laid out."""
     rule = parse_rule(TEXT, "a")
     again = parse_rule(TEXT.replace("[public, null]", "\n      - public\n      - null"), "b")
+    moved = parse_rule("level: low\n" + TEXT.replace("level: low\n", ""), "c")
     other = parse_rule(TEXT.replace("90m", "91m"), "a")
-    assert rule.content_hash == again.content_hash != other.content_hash
+    assert rule.content_hash == again.content_hash == moved.content_hash != other.content_hash
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Rows as the pipeline would hand them to the store: deterministic, and like real ones."""
 
-
 from __future__ import annotations
 
 import random

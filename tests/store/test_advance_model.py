@@ -1,6 +1,5 @@
 """`advance` in every order of events: a model of ClickHouse, the network, and two writers."""
 
-
 from __future__ import annotations
 
 import random

@@ -20,6 +20,7 @@ _DTYPES: Final[dict[str, Any]] = {
     "ocsf_activity_id": pl.UInt8,
     "has_scale": pl.Boolean,
     "is_removal": pl.Boolean,
+    "highest_rank": pl.UInt8,
     **dict.fromkeys(SUBJECT_FIELDS, pl.UInt8),
 }
 
@@ -72,6 +73,7 @@ def _facts(action: Action) -> dict[str, Any]:
         "ocsf_activity_id": action.ocsf.activity_id,
         "has_scale": bool(action.roles),
         "is_removal": bool(action.roles) and "role" not in action.fields,
+        "highest_rank": max(role_ranks(action.roles).values(), default=None),
         **{name: _presence(action, name) for name in SUBJECT_FIELDS},
     }
 

@@ -49,9 +49,14 @@ def touches_role(actions: Actions) -> pl.Expr:
 
 
 def lacks_previous_role(actions: Actions) -> pl.Expr:
-    """Return whether an event could tell the role before it and does not."""
-    could = touches_role(actions) & (actions.fact("previous_role") != FORBIDDEN)
-    return could & pl.col("previous_role").is_null()
+    """Return whether the role before an event is wanted and not told.
+
+    It is wanted where the action could tell it, and where the highest role of all is given.
+    """
+    could_tell = actions.fact("previous_role") != FORBIDDEN
+    highest = actions.rank(pl.col("role")) == actions.fact("highest_rank")
+    wanted = touches_role(actions) & (could_tell | highest.fill_null(value=False))
+    return wanted & pl.col("previous_role").is_null()
 
 
 def subject_id() -> pl.Expr:

@@ -25,7 +25,6 @@ ROLE_SCHEMA: Final[Schema] = {
 ROLE_KEY: Final = ("workspace_id", "entity_id", "subject_id")
 
 _SUBJECT: Final = "coalesce(e.member_id, e.group_id, '')"
-_CHECKSUM: Final = f"bitXor(CRC32(e.entity_id), CRC32({_SUBJECT}))"
 
 
 class StoredHistory:
@@ -96,7 +95,7 @@ class StoredHistory:
             f"FROM {self._events} AS e "
             f"WHERE e.workspace_id IN ({literals(wanted['workspace_id'].unique())}) "
             f"AND e.outcome = 'success' AND (e.role IS NOT NULL OR e.action IN ({self._removals})) "
-            f"AND {_CHECKSUM} IN ({_checksums(wanted)}) GROUP BY ALL) ARRAY JOIN kept AS given"
+            f"AND e.role_key IN ({_checksums(wanted)}) GROUP BY ALL) ARRAY JOIN kept AS given"
         )
         found = self._store.query_frame(rows, settings=LONG_QUERY).cast(pl.Schema(ROLE_SCHEMA))
         # Other keys may share a checksum.

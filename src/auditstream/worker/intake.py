@@ -44,10 +44,17 @@ class Intake:
         self._store = store
         self._pipeline = pipeline
         self._lanes = AppendLoop(settings, store, self.source)
-        self._history = PendingHistory(StoredHistory(store), self._lanes.frames, pipeline.catalogue)
+        self._history = PendingHistory(
+            StoredHistory(store, pipeline.catalogue), self._lanes.frames, pipeline.catalogue
+        )
         self._outbox = Outbox(settings)
         self._thread = ThreadPoolExecutor(1, "pipeline")
         self._stopping = threading.Event()
+
+    @property
+    def busy(self) -> bool:
+        """Whether partitions are held."""
+        return self.source.running
 
     async def start(self) -> None:
         """Join the group and begin to read."""

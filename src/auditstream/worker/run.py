@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import sys
 import tempfile
+import threading
+import time
 from contextlib import closing
+from typing import Final
 
 import faust
 import structlog
@@ -18,6 +22,8 @@ from auditstream.store.connection import connect
 from auditstream.worker.app import make_app
 from auditstream.worker.intake import Intake
 from auditstream.worker.registry import schema_source
+
+STOP_MARGIN: Final = 3.0
 
 
 def run(settings: Settings) -> None:
@@ -34,11 +40,26 @@ def run(settings: Settings) -> None:
     pipeline = Pipeline.from_settings(settings, schema_source(settings))
     store = connect(settings)
     with tempfile.TemporaryDirectory(prefix="auditstream-") as datadir, closing(store):
-        app = make_app(settings, Intake(settings, store, pipeline), datadir)
+        intake = Intake(settings, store, pipeline)
+        app = make_app(settings, intake, datadir)
         # What was imported stays: no collection need look at it again.
         gc.freeze()
         worker = faust.Worker(app, loglevel="WARNING", quiet=True, override_logging=False)
+        limit = settings.drain_seconds + STOP_MARGIN
+        threading.Thread(target=end_in_time, args=(worker, intake, limit), daemon=True).start()
         worker.execute_from_commandline()
+
+
+def end_in_time(worker: faust.Worker, intake: Intake, limit: float) -> None:
+    """End the process when Faust does not, `limit` seconds after it was told to stop.
+
+    Faust waits for its own group, which can take as long as the session, or for ever. What this
+    worker holds is settled or abandoned before; the exit code is 0 when nothing was abandoned.
+    """
+    while not worker.should_stop:
+        time.sleep(0.2)
+    time.sleep(limit)
+    os._exit(1 if intake.busy else 0)
 
 
 def configure_logs() -> None:

@@ -118,6 +118,11 @@ class RecordSource:
         self._thread.start()
 
     @property
+    def running(self) -> bool:
+        """Whether it has joined the group and not left it."""
+        return self._thread.is_alive()
+
+    @property
     def unread(self) -> int:
         """Fetches that were handed over and are not done with."""
         return self._unread

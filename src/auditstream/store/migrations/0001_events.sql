@@ -72,7 +72,10 @@ CREATE TABLE IF NOT EXISTS {database}.events
     ocsf_activity_id UInt8 COMMENT 'Activity of the action within that class.',
 
     event_id_minute DateTime64(6, 'UTC') COMMENT 'Minute within the event_id where that holds a time (UUID version 7), else minute of occurred_at; narrows the search for an event_id.' CODEC(Delta, ZSTD),
+    role_key UInt32 MATERIALIZED bitXor(CRC32(entity_id), CRC32(coalesce(member_id, group_id, ''))) COMMENT 'Checksum of the entity and of whom the action was about; narrows the search for the roles somebody has held.' CODEC(NONE),
     partition_month Date COMMENT 'Month by which the table is partitioned: that of the newest ingested_at of the Kafka partition before this append.',
+
+    INDEX role_keys role_key TYPE bloom_filter(0.01) GRANULARITY 1,
 
     PROJECTION event_ids
     (
