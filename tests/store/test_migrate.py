@@ -36,7 +36,8 @@ def test_tables_have_the_columns(store: Store, table: str, columns: dict[str, Co
     """A table's columns are those of the frames, in their order and of their types."""
     found = store.query_frame(
         "SELECT name, type FROM system.columns WHERE database = {database:String} "
-        "AND table = {table:String} AND name NOT IN ('partition_month', 'role_key') ORDER BY position",
+        "AND table = {table:String} AND name NOT IN ('partition_month', 'role_key') "
+        "ORDER BY position",
         {"database": store.database, "table": table},
     )
     assert found.rows() == [(name, column.type) for name, column in columns.items()]

@@ -17,14 +17,14 @@ from auditstream.publish.spool import Spool
 class Flight:
     """What one producer was handed and the broker has not acknowledged.
 
-    `events` and `size` (bytes) count what is not answered yet, `failures` what was answered by an
-    error; `failed` is the first of these that says why.
+    `events` and `size` (bytes) count what is not answered yet. `failed` is the first event that
+    was answered by an error, `last_failed` the highest position with the same error.
     """
 
     events: int = 0
     size: int = 0
-    failures: int = 0
     failed: tuple[Lane, Accepted, KafkaError] | None = None
+    last_failed: int = 0
 
 
 @dataclass(eq=False)
@@ -72,7 +72,7 @@ class Lane:
         flight.size -= event.size
         if error is None:
             self.acknowledged[event.position] = event.size
-            return
-        flight.failures += 1
-        if flight.failed is None and error.code() not in PURGED:
-            flight.failed = self, event, error
+        elif error.code() not in PURGED:
+            flight.failed = flight.failed or (self, event, error)
+            if error.code() == flight.failed[2].code() and flight.failed[0] is self:
+                flight.last_failed = max(flight.last_failed, event.position)

@@ -65,7 +65,7 @@ class Sender:
         self._counters = counters
         self._producer: Producer | None = None
         self._more = True
-        self._cautious = 0
+        self._suspects: tuple[Lane, int] | None = None
         self._trouble = Trouble(settings.kafka_brokers, counters, lambda: lanes.waiting()[0])
         self._scanned = False
         self._answered_at = 0.0
@@ -158,7 +158,7 @@ class Sender:
             return
         self._wake.clear()
         self._more = True
-        window = 1 if self._cautious else WINDOW_EVENTS
+        window = self._window(flight)
         for lane in self._lanes.all():
             while (room := window - flight.events) > 0 and flight.size < WINDOW_BYTES:
                 space = WINDOW_BYTES - flight.size
@@ -171,6 +171,15 @@ class Sender:
             else:
                 return
         self._more = False
+
+    def _window(self, flight: Flight) -> int:
+        if self._suspects is None:
+            return WINDOW_EVENTS
+        lane, last = self._suspects
+        if lane.cursor < last or flight.events:
+            return 1
+        self._suspects = None
+        return WINDOW_EVENTS
 
     def _schema_id(self, lane: Lane) -> int | None:
         if lane.schema_id is None:
@@ -201,7 +210,6 @@ class Sender:
                 self._answered_at = time.monotonic()
                 lane.spool.remove(sizes)
                 self._counters.acknowledged += len(sizes)
-                self._cautious = max(0, self._cautious - len(sizes))
                 self._trouble.end()
         self._lanes.close_empty()
         with self._progress:
@@ -226,13 +234,13 @@ class Sender:
         lane, event, error = flight.failed
         if error.code() not in REFUSED:
             return
-        if self._cautious:
+        if self._suspects is not None:
             lane.spool.refuse(event.position, event.size, error.str())
             self._counters.refused += 1
             LOG.error("the broker refused audit event %s: %s", event.event_id, error.str())
         else:
             # One event of the batch is to blame: send them one by one to find out which.
-            self._cautious = flight.events + flight.failures
+            self._suspects = lane, flight.last_failed
 
     def _tidy(self) -> None:
         if time.monotonic() >= self._next_upkeep:
