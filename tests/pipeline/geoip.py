@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 
-def write_database(file: Path, entry: Any) -> Path:
+def write_database(file: Path, entry: Any, ip_version: int = 6) -> Path:
     """Write a database whose one node leads every address to `entry`."""
     # One node of two 24-bit records; a record points past the 16 zero bytes behind the tree.
     node = (1 + 16).to_bytes(3, "big") * 2
     metadata = {
         "node_count": 1,
         "record_size": 24,
-        "ip_version": 6,
+        "ip_version": ip_version,
         "database_type": "Test",
         "languages": [],
         "binary_format_major_version": 2,

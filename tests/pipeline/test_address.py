@@ -66,6 +66,14 @@ def test_entries_without_what_is_wanted(tmp_path: Path, entry: object) -> None:
     assert rows == [("8.8.8.8", "public", "", "")]
 
 
+def test_database_of_the_other_version(tmp_path: Path) -> None:
+    """A database of IPv4 addresses knows nothing of the others."""
+    entry = {"country": {"iso_code": "NL"}}
+    addresses = Addresses(write_database(tmp_path / "four.mmdb", entry, ip_version=4))
+    found = addresses.describe(pl.Series("ip", ["8.8.8.8", "2606:4700::1111"]))
+    assert dict(found.select("ip", "country").rows()) == {"8.8.8.8": "NL", "2606:4700::1111": ""}
+
+
 def test_unreadable_database(tmp_path: Path) -> None:
     """A file that is not there or no database is refused, by name."""
     with pytest.raises(ConfigurationError, match=r"missing\.mmdb"):

@@ -120,6 +120,13 @@ def test_one_form() -> None:
     assert row["actor_ip"] == "2001:db8::1"
 
 
+def test_bounds_count_characters() -> None:
+    """A text of as many characters as its bound is right, however many bytes they take."""
+    batch = validated(event(workspace_id="ü" * 256), event(number=2, workspace_id="ü" * 257))
+    assert batch.events["workspace_id"].to_list() == ["ü" * 256]
+    assert batch.rejects["reason"].to_list() == ["too_long"]
+
+
 def test_earlier_rejects_stay() -> None:
     """Rejects of the step before stay in the batch."""
     given = records([b"", encode(event()), encode(event(role="boss"))])

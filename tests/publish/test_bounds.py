@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from auditstream.embedded.broker import Broker
 from auditstream.publish.spool_dir import adopt_spools
 from tests.publish.conftest import NewAuditLog
 from tests.publish.emission import assert_all_in_order, emit
+from tests.publish.topic import create_topic, read_ids
 from tests.stack.poll import eventually
 
 NOBODY = "127.0.0.1:1"
@@ -66,6 +68,7 @@ def test_disk_that_takes_no_more(tmp_path: Path) -> None:
 import resource, sys
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from auditstream import AuditLog, PublishError
 from tests.publish.emission import emit
@@ -99,6 +102,53 @@ print(accepted)
         positions += [event.position for event in adopted.read(positions[-1], 100_000, 10**9)]
     assert positions == list(range(1, int(accepted) + 11))
     adopted.close()
+
+
+def test_full_disk_does_not_keep_events_back(
+    new_broker: Callable[[], Broker], new_audit_log: NewAuditLog, tmp_path: Path
+) -> None:
+    """What is in the spool is sent while the disk is full: once, though it cannot be removed."""
+    broker = new_broker()
+    program = """
+import resource, sys
+from pathlib import Path
+from auditstream import AuditLog, PublishError
+from tests.publish.emission import emit
+audit = AuditLog(service="billing", kafka_brokers=sys.argv[1], spool_dir=Path(sys.argv[2]))
+ids = emit(audit, 10)
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+try:
+    while True:
+        ids += emit(audit, 1)
+except PublishError:
+    print(*ids, flush=True)
+sys.stdin.readline()
+print(audit.flush(2), audit.stats().spooled, flush=True)
+resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+print(audit.flush(30), audit.stats().spooled, flush=True)
+"""
+    command = [sys.executable, "-c", program, broker.bootstrap, str(tmp_path / "spool")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        ids = process.stdout.readline().split()
+        broker.start()
+        create_topic(broker.bootstrap)
+        read_ids(broker.bootstrap, ids)
+        process.stdin.write("go on\n")
+        process.stdin.flush()
+        assert process.stdout.readline().split() == ["False", str(len(ids))]
+        assert process.stdout.readline().split() == ["True", "0"]
+    assert len(ids) > 20
+    with new_audit_log(broker.bootstrap) as other:
+        marks = [emit(other, 40)[-number] for number in range(1, 5)]
+        assert other.flush(30)
+    records = read_ids(broker.bootstrap, marks)
+    repeats = [record.event_id for record in records if record.event_id in ids]
+    assert sorted(repeats) == sorted(ids), "each event is there once"
 
 
 def test_adopted_events_count(new_audit_log: NewAuditLog) -> None:

@@ -17,7 +17,9 @@ from auditstream.errors import ServiceUnavailableError
 from auditstream.settings import Settings
 from auditstream.worker.assignment import Assignment
 from auditstream.worker.identity import stream_identity
+from auditstream.worker.positions import Ledger
 from auditstream.worker.source import Fetch, RecordSource
+from tests.stack.kafka import KafkaServer
 
 PARTITIONS = 3
 
@@ -32,9 +34,20 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 @pytest.fixture
 def settings(broker: Broker) -> Settings:
     """Settings with topics and a group of the test's own."""
+    return own_settings(broker.bootstrap)
+
+
+@pytest.fixture
+def real_settings(kafka_server: KafkaServer) -> Settings:
+    """The same on Apache Kafka, for what the embedded broker does not keep."""
+    return own_settings(kafka_server.bootstrap)
+
+
+def own_settings(brokers: str) -> Settings:
+    """Settings with topics and a group of one test."""
     name = f"t{uuid4().hex[:8]}"
     made = Settings(
-        kafka_brokers=broker.bootstrap,
+        kafka_brokers=brokers,
         events_topic=f"{name}.events",
         alerts_topic=f"{name}.alerts",
         rejected_topic=f"{name}.rejected",
@@ -77,15 +90,15 @@ def publish(settings: Settings, count: int) -> None:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, owner: Owner, watermarks: Callable[[str], dict[int, int]]
+    settings: Settings, owner: Owner, watermarks: Callable[[str], dict[int, int]], table: str = "t"
 ) -> AsyncIterator[RecordSource]:
     """A source that is started and closed."""
-    source = RecordSource(settings, watermarks)
+    source = RecordSource(settings, lambda stream: Ledger(table, watermarks(stream)))
     await source.start(owner)
     try:
         yield source
     finally:
-        await asyncio.wait_for(source.close(), 30)
+        await asyncio.wait_for(source.close(5.0), 30)
 
 
 async def read(source: RecordSource, records: int) -> list[Fetch]:
@@ -181,22 +194,58 @@ async def test_reassign_starts_again(settings: Settings) -> None:
     assert again[0].assignments[0] != first.number
 
 
-async def test_close_settles_and_commits(settings: Settings) -> None:
+@pytest.mark.real
+async def test_close_settles_and_commits(real_settings: Settings) -> None:
     """Closing revokes the partitions, and the offsets that were settled are committed."""
-    publish(settings, 10)
+    publish(real_settings, 10)
     owner = Owner()
-    async with running(settings, owner, lambda _: {}) as source:
+    async with running(real_settings, owner, lambda _: {}) as source:
         await read(source, 30)
     assert owner.told[-1] == "revoked"
-    async with running(settings, owner, lambda _: {}) as source:
+    async with running(real_settings, owner, lambda _: {}) as source:
         fetches = await read(source, 9)
     assert offsets(fetches, 1) == [7, 8, 9]
+    async with running(real_settings, owner, lambda _: {}, table="another") as source:
+        fetches = await read(source, 30)
+    assert offsets(fetches, 1) == list(range(10)), "offsets of another table's rows count"
+
+
+async def test_reassigned_while_paused(settings: Settings) -> None:
+    """A partition that was paused when it was given up is read again when it comes back."""
+    publish(settings, 1_000)
+    owner = Owner()
+    async with running(settings, owner, lambda _: {}) as source:
+        fetches = await read(source, 1)
+        await asyncio.sleep(2.5)  # longer than its patience: the partitions are paused
+        source.reassign(owner.held[0])
+        await asyncio.sleep(1.5)
+        fetches += await read(source, 3_000 - sum(len(f.records.offsets) for f in fetches))
+    assert set(offsets(fetches, 0)) == set(range(1_000))
+
+
+@pytest.mark.real
+async def test_topic_made_anew(real_settings: Settings) -> None:
+    """A topic deleted and made anew is read from its start, even if it has grown as long."""
+    publish(real_settings, 50)
+    owner = Owner()
+    admin = AdminClient({"bootstrap.servers": real_settings.kafka_brokers})
+    async with running(real_settings, owner, lambda _: {}) as source:
+        await read(source, 150)
+        first = owner.held[0].stream
+        admin.delete_topics([real_settings.events_topic])[real_settings.events_topic].result(10)
+        await asyncio.sleep(1)
+        ensure_topics(real_settings, PARTITIONS)
+        publish(real_settings, 80)
+        fetches = await read(source, 240)
+    assert owner.held[0].stream != first if owner.held else True
+    again = [f for f in fetches if f.records.stream != first]
+    assert offsets(again, 0) == list(range(80))
 
 
 async def test_failure_reaches_the_reader(settings: Settings) -> None:
     """What breaks the consumer's thread is raised where the source is read."""
     broken = settings.model_copy(update={"session_timeout_seconds": 0.0001})
-    source = RecordSource(broken, lambda _: {})
+    source = RecordSource(broken, lambda _: Ledger("t", {}))
     await source.start(Owner())
     with pytest.raises(Exception, match="session"):
         await read(source, 1)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import maxminddb
 import polars as pl
 
-from auditstream.contract.address import parse_address
 from auditstream.errors import ConfigurationError
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -37,8 +36,8 @@ class Addresses:
     def describe(self, texts: pl.Series) -> pl.DataFrame:
         """Describe each distinct address: columns as `texts`, ip_class, country, network.
 
-        What is not known is "". Country is an ISO code, network the organisation of the
-        autonomous system.
+        Addresses are in their canonical form. What is not known is "". Country is an ISO code,
+        network the organisation of the autonomous system.
         """
         distinct = texts.unique().drop_nulls()
         rows = [self._describe(text) for text in distinct.to_list()]
@@ -47,9 +46,7 @@ class Addresses:
         return facts.insert_column(0, distinct)
 
     def _look_up(self, text: str) -> tuple[str, str, str]:
-        address = parse_address(text)
-        if address is None:
-            return "", "", ""
+        address = ip_address(text)
         country, network = self._country(address), self._network(address)
         return (
             address_class(address),

@@ -20,7 +20,8 @@ class Capture:
 
     def accept(self, settings: PublishSettings, envelope: Envelope) -> None:
         """Number, encode and keep an envelope. Raises InvalidEventError when it is too large."""
-        source = self.sources.setdefault(settings.service, Source(settings))
+        name = settings.service
+        source = self.sources.get(name) or self.sources.setdefault(name, Source(settings))
         source.accept(envelope, lambda _: self.events.append(envelope))
 
 

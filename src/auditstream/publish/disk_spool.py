@@ -128,20 +128,19 @@ class DiskSpool:
         self.handed = position
 
     def remove(self, sizes: Mapping[int, int]) -> None:
-        """Forget acknowledged events; `put` waits for a few hundred of them at most."""
-        ordered = sorted(sizes)
-        for start in range(0, len(ordered), _ROWS_AT_ONCE):
-            chunk = ordered[start : start + _ROWS_AT_ONCE]
-            with self._lock, self._errors(), _transaction(self._events):
-                self._events.executemany(_DELETE, _runs(chunk))
-                self.count -= len(chunk)
-                self.size -= sum(sizes[position] for position in chunk)
+        """Forget acknowledged events, all or none; `put` waits meanwhile."""
+        with self._lock, self._errors():
+            with _transaction(self._events):
+                self._events.executemany(_DELETE, _runs(sorted(sizes)))
+            self.count -= len(sizes)
+            self.size -= sum(sizes.values())
 
     def refuse(self, position: int, size: int, reason: str) -> None:
         """Move an event to the table of those that the broker will never take."""
-        with self._lock, self._errors(), _transaction(self._events):
-            self._events.execute(_REFUSE, (reason, position))
-            self._events.execute(_DELETE, (position, position))
+        with self._lock, self._errors():
+            with _transaction(self._events):
+                self._events.execute(_REFUSE, (reason, position))
+                self._events.execute(_DELETE, (position, position))
             self.count -= 1
             self.size -= size
 
@@ -166,18 +165,19 @@ class DiskSpool:
         A file with events that the broker would not take is renamed: it is kept, not adopted.
         """
         with self._tidying, self._lock, self._errors():
+            waiting = self._events.execute("SELECT count(*) FROM event").fetchone()[0]
             refused = self._events.execute("SELECT count(*) FROM refused").fetchone()[0]
             self._upkeep.close()
             self._events.close()
-            if not self.count and refused:
+            if not waiting and refused:
                 spool_files.set_aside(self.path, "refused")
-            elif not self.count:
+            elif not waiting:
                 spool_files.delete(self.path)
             spool_files.release(self._owner)
 
     def set_aside(self) -> Path:
         """Close the file and rename it, since it is damaged; return its new path."""
-        with self._tidying, self._lock:
+        with self._tidying, self._lock, self._errors():
             self._upkeep.close()
             self._events.close()
             aside = spool_files.set_aside(self.path, "damaged")
@@ -218,12 +218,10 @@ class DiskSpool:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code == _FULL:
-                raise SpoolFullError(
-                    f"the disk of the spool {self.path} is full; the event was not accepted"
-                ) from error
+                raise SpoolFullError(f"the disk of the spool {self.path} is full") from error
             if code in _DAMAGED:
                 raise SpoolDamagedError(self.path, str(error)) from error
             raise PublishError(f"the spool {self.path} does not work: {error}") from error

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from confluent_kafka import KafkaError, Message, Producer
 
 from auditstream.contract.schemas import frame
+from auditstream.errors import PublishError
+from auditstream.publish.disk_spool import SpoolDamagedError
 from auditstream.publish.producer import PURGED
 from auditstream.publish.record import Accepted, cloudevents_headers
 from auditstream.publish.spool import Spool
+
+LOG = logging.getLogger("auditstream.publish")
+
+_ROWS_AT_ONCE: Final = 256
 
 
 @dataclass
 class Flight:
     """What one producer was handed and the broker has not acknowledged.
 
-    `events` and `size` (bytes) count what is not answered yet. `failed` is the first event that
-    was answered by an error, `last_failed` the highest position with the same error.
+    `events` and `size` (bytes) count what is not answered yet, `failed` is the first event that
+    was answered by an error.
     """
 
     events: int = 0
     size: int = 0
     failed: tuple[Lane, Accepted, KafkaError] | None = None
-    last_failed: int = 0
 
 
 @dataclass(eq=False)
@@ -41,11 +48,13 @@ class Lane:
     ) -> int:
         """Hand `events` to the producer; return how many of them may be in the topic already.
 
+        Those that are acknowledged, and could not be removed from the spool yet, are left out.
         Raises BufferError or KafkaException when the producer takes no more.
         """
+        destination, last = self.spool.destination, events[-1].position
+        events = [event for event in events if event.position not in self.acknowledged]
         repeated = sum(event.position <= self.spool.handed for event in events)
-        self.spool.mark_handed(events[-1].position)
-        destination = self.spool.destination
+        self._mark_handed(last)
         for event in events:
             producer.produce(
                 destination.topic,
@@ -57,12 +66,30 @@ class Lane:
             flight.events += 1
             flight.size += event.size
             self.cursor = event.position
+        self.cursor = last
         return repeated
 
-    def take_acknowledged(self) -> dict[int, int]:
-        """Return the sizes of the events acknowledged since the last call, by position."""
-        taken, self.acknowledged = self.acknowledged, {}
-        return taken
+    def settle(self) -> int:
+        """Remove what is acknowledged from the spool; return how many events that were.
+
+        Raises PublishError when the disk does not work; they are then removed another time.
+        """
+        ordered = sorted(self.acknowledged)
+        for start in range(0, len(ordered), _ROWS_AT_ONCE):
+            chunk = ordered[start : start + _ROWS_AT_ONCE]
+            self.spool.remove({position: self.acknowledged[position] for position in chunk})
+            for position in chunk:
+                del self.acknowledged[position]
+        return len(ordered)
+
+    def _mark_handed(self, position: int) -> None:
+        try:
+            self.spool.mark_handed(position)
+        except SpoolDamagedError:
+            raise
+        except PublishError as error:
+            # A full disk is no reason not to send what is on it.
+            LOG.debug("%s", error)
 
     def _answered(
         self, flight: Flight, event: Accepted, error: KafkaError | None, message: Message
@@ -72,7 +99,5 @@ class Lane:
         flight.size -= event.size
         if error is None:
             self.acknowledged[event.position] = event.size
-        elif error.code() not in PURGED:
-            flight.failed = flight.failed or (self, event, error)
-            if error.code() == flight.failed[2].code() and flight.failed[0] is self:
-                flight.last_failed = max(flight.last_failed, event.position)
+        elif flight.failed is None and error.code() not in PURGED:
+            flight.failed = self, event, error

@@ -20,9 +20,7 @@ _POLL_SECONDS: Final = 0.1
 PURGED: Final = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})
 """Codes of events that were taken back: their outcome is unknown."""
 
-REFUSED: Final = frozenset(
-    {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD}
-)
+REFUSED: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD})
 """Codes that say that the broker will never take an event of the batch."""
 
 LOG = logging.getLogger("auditstream.publish")

@@ -65,7 +65,7 @@ class Sender:
         self._counters = counters
         self._producer: Producer | None = None
         self._more = True
-        self._suspects: tuple[Lane, int] | None = None
+        self._window = WINDOW_EVENTS
         self._trouble = Trouble(settings.kafka_brokers, counters, lambda: lanes.waiting()[0])
         self._scanned = False
         self._answered_at = 0.0
@@ -158,9 +158,8 @@ class Sender:
             return
         self._wake.clear()
         self._more = True
-        window = self._window(flight)
         for lane in self._lanes.all():
-            while (room := window - flight.events) > 0 and flight.size < WINDOW_BYTES:
+            while (room := self._window - flight.events) > 0 and flight.size < WINDOW_BYTES:
                 space = WINDOW_BYTES - flight.size
                 events = lane.spool.read(lane.cursor, min(room, _HAND_EVENTS), space)
                 schema_id = self._schema_id(lane) if events else None
@@ -171,15 +170,6 @@ class Sender:
             else:
                 return
         self._more = False
-
-    def _window(self, flight: Flight) -> int:
-        if self._suspects is None:
-            return WINDOW_EVENTS
-        lane, last = self._suspects
-        if lane.cursor < last or flight.events:
-            return 1
-        self._suspects = None
-        return WINDOW_EVENTS
 
     def _schema_id(self, lane: Lane) -> int | None:
         if lane.schema_id is None:
@@ -205,11 +195,17 @@ class Sender:
 
     def _settle(self) -> None:
         for lane in self._lanes.all():
-            sizes = lane.take_acknowledged()
-            if sizes:
+            try:
+                settled = lane.settle()
+            except SpoolDamagedError:
+                raise
+            except PublishError as error:
+                self._trouble.begin(error)
+                continue
+            if settled:
                 self._answered_at = time.monotonic()
-                lane.spool.remove(sizes)
-                self._counters.acknowledged += len(sizes)
+                self._counters.acknowledged += settled
+                self._window = min(self._window + settled, WINDOW_EVENTS)
                 self._trouble.end()
         self._lanes.close_empty()
         with self._progress:
@@ -234,13 +230,13 @@ class Sender:
         lane, event, error = flight.failed
         if error.code() not in REFUSED:
             return
-        if self._suspects is not None:
+        if self._window == 1:
             lane.spool.refuse(event.position, event.size, error.str())
             self._counters.refused += 1
             LOG.error("the broker refused audit event %s: %s", event.event_id, error.str())
         else:
-            # One event of the batch is to blame: send them one by one to find out which.
-            self._suspects = lane, flight.last_failed
+            # One event of a batch is to blame: fewer at a time until it stands alone.
+            self._window = max(1, self._window // 8)
 
     def _tidy(self) -> None:
         if time.monotonic() >= self._next_upkeep:

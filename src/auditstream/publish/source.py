@@ -14,7 +14,7 @@ from fastavro.types import Schema
 
 from auditstream.contract.limits import MAX_EVENT_BYTES
 from auditstream.contract.schemas import FRAME, JsonSchema, shipped_id, shipped_schemas
-from auditstream.errors import InvalidEventError, Problem
+from auditstream.errors import AuditStreamError, InvalidEventError, Problem
 from auditstream.publish.config import PublishSettings
 from auditstream.publish.envelope import Envelope
 from auditstream.publish.record import Accepted, encode
@@ -44,7 +44,8 @@ class Source:
     def accept(self, envelope: Envelope, keep: Callable[[Accepted], None]) -> None:
         """Number and encode a checked envelope and hand it to `keep`; set its `source`.
 
-        The number is taken only if `keep` returns.
+        The number is taken only if `keep` returns. A thread that is interrupted meanwhile leaves
+        the number out, since it may be taken.
 
         Raises:
             InvalidEventError: the encoded event is too large.
@@ -58,8 +59,12 @@ class Source:
                     event.action,
                     (Problem("too_large", "", f"has {size} bytes, at most {MAX_EVENT_BYTES}"),),
                 )
-            keep(event)
             self._sequence += 1
+            try:
+                keep(event)
+            except AuditStreamError:
+                self._sequence -= 1
+                raise
 
     def hold(self) -> None:
         """Keep all other threads from accepting until `let_go`."""

@@ -58,7 +58,10 @@ class Spool(Protocol):
         """Note that events up to `position` may from now on be in the topic."""
 
     def remove(self, sizes: Mapping[int, int]) -> None:
-        """Forget events that the broker has acknowledged: their sizes by position."""
+        """Forget events that the broker has acknowledged: their sizes by position.
+
+        All of them or none; `put` waits meanwhile, so give a few hundred at most.
+        """
 
     def refuse(self, position: int, size: int, reason: str) -> None:
         """Put an event aside that the broker will never take."""

@@ -73,7 +73,14 @@ class Store:
                 sql, dict(parameters or {}), dict(settings or {}), fmt="ArrowStream"
             )
         )
-        return pl.read_ipc_stream(BytesIO(body))
+        try:
+            return pl.read_ipc_stream(BytesIO(body))
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            # An error in the middle of an answer, or another server than ClickHouse.
+            end = body[-300:].decode(errors="replace")
+            raise ServiceUnavailableError(
+                f"ClickHouse at {self.url} did not answer in full: {error}; the answer ends {end!r}"
+            ) from error
 
     def query_raw(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from auditstream.errors import StoreError
 from auditstream.store.connection import SettingValue, Store
 
 # Aggregates of whole parts, a few rows each, in place of the rows.
@@ -44,3 +45,20 @@ def read_watermark(store: Store, stream: str, partition: int) -> int | None:
         _BY_PROJECTION,
     )
     return int(found.item()) if found.height else None
+
+
+def table_identity(store: Store) -> str:
+    """Return what tells this table of events from any other, one made anew included.
+
+    Raises:
+        StoreError: there is no such table; run `auditstream migrate`.
+        ServiceUnavailableError: see `Store`.
+    """
+    found = store.query_frame(
+        "SELECT toString(uuid) FROM system.tables "
+        "WHERE database = {database:String} AND name = 'events'",
+        {"database": store.database},
+    )
+    if found.is_empty():
+        raise StoreError(f"there is no table {store.database}.events: run `auditstream migrate`")
+    return str(found.item())

@@ -27,6 +27,7 @@ T = TypeVar("T")
 log = structlog.get_logger("auditstream.append")
 
 APPENDS_AT_ONCE: Final = 4
+MAX_BYTES: Final = 256 * 1024 * 1024
 RETRY_SECONDS: Final = 1.0
 MAX_RETRY_SECONDS: Final = 30.0
 
@@ -78,8 +79,8 @@ class AppendLoop:
         self._report_rows()
 
     async def room(self) -> None:
-        """Wait while more rows are in memory than `buffer_rows`."""
-        while self._rows() >= self._settings.buffer_rows:
+        """Wait while more is in memory than `buffer_rows` rows, or 256 MiB."""
+        while self._rows() >= self._settings.buffer_rows or self._bytes() >= MAX_BYTES:
             self._shrunk.clear()
             await self._shrunk.wait()
 
@@ -88,7 +89,9 @@ class AppendLoop:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def assigned(self, assignment: Assignment) -> None:
-        """Open a lane for the partition."""
+        """Open a lane for the partition; one that was left open gives up."""
+        if old := self._lanes.get(assignment.partition):
+            old.abandon()
         lane = Lane(assignment)
         self._lanes[assignment.partition] = lane
         lane.task = asyncio.create_task(self._run(lane))
@@ -126,7 +129,7 @@ class AppendLoop:
             ):
                 await self._settle(lane, taken)
                 lane.landed()
-                self._source.commit(lane.assignment.partition, lane.settled)
+                self._source.commit(lane.assignment, lane.settled)
                 self._report_rows()
         except AbandonedError:
             log.info("abandoned", **_where(lane))
@@ -134,13 +137,17 @@ class AppendLoop:
             metrics.watermark_moved.inc()
             log.warning("watermark_moved", error=str(error), **_where(lane))
             self._restart(lane)
-        except Exception:
+        except asyncio.CancelledError:
+            raise
+        except BaseException:  # a panic of Polars is no Exception
             log.exception("append_broke", retry_seconds=MAX_RETRY_SECONDS, **_where(lane))
+            self._forget([lane])
             await asyncio.sleep(MAX_RETRY_SECONDS)
             self._restart(lane)
         self._report_rows()
 
     def _restart(self, lane: Lane) -> None:
+        lane.abandon()
         self._forget([lane])
         self._source.reassign(lane.assignment)
 
@@ -187,6 +194,9 @@ class AppendLoop:
             if abandoned.is_set():
                 raise AbandonedError("the partition was given up before its rows were stored")
             wait = min(wait * 2, MAX_RETRY_SECONDS)
+
+    def _bytes(self) -> int:
+        return sum(lane.size for lane in self._lanes.values())
 
     def _rows(self) -> int:
         return sum(lane.rows for lane in self._lanes.values())

@@ -11,7 +11,8 @@ class Assignment:
 
     `number` is never used twice in a process, so that records of an earlier period can be told
     apart. `watermark` is the highest offset that the table holds of the partition, None when it
-    holds no row; `position` is the offset at which reading starts.
+    holds no row; `position` is the offset at which reading starts. `mark` names stream and table;
+    it goes with every offset that is committed.
     """
 
     stream: str
@@ -19,3 +20,4 @@ class Assignment:
     number: int
     watermark: int | None
     position: int
+    mark: str = ""

@@ -17,11 +17,12 @@ from auditstream.settings import Settings
 from auditstream.store.alerts import append_alerts
 from auditstream.store.connection import Store
 from auditstream.store.history import StoredHistory
-from auditstream.store.watermark import read_watermarks
+from auditstream.store.watermark import read_watermarks, table_identity
 from auditstream.worker.append_loop import AppendLoop
 from auditstream.worker.metrics import metrics
 from auditstream.worker.outbox import Outbox
 from auditstream.worker.pending import PendingHistory
+from auditstream.worker.positions import Ledger
 from auditstream.worker.quarantine import process_all
 from auditstream.worker.source import Fetch, RecordSource
 
@@ -39,7 +40,7 @@ class Intake:
     """
 
     def __init__(self, settings: Settings, store: Store, pipeline: Pipeline) -> None:
-        self.source = RecordSource(settings, lambda stream: read_watermarks(store, stream))
+        self.source = RecordSource(settings, lambda stream: read_ledger(store, stream))
         self._settings = settings
         self._store = store
         self._pipeline = pipeline
@@ -50,6 +51,7 @@ class Intake:
         self._outbox = Outbox(settings)
         self._thread = ThreadPoolExecutor(1, "pipeline")
         self._stopping = threading.Event()
+        self._given_up = threading.Event()
 
     @property
     def busy(self) -> bool:
@@ -73,13 +75,18 @@ class Intake:
             metrics.events_repeated.inc(processed.duplicates)
 
     async def stop(self) -> None:
-        """Settle what was read, within the drain bound, and leave the group."""
+        """Settle what was read, within the drain bound, and leave the group.
+
+        Half of the bound is for what is being processed, the rest for what is to be stored.
+        """
         until = time.monotonic() + self._settings.drain_seconds
         self.source.stop_reading()
         self._stopping.set()
-        while self.source.unread and time.monotonic() < until:  # noqa: ASYNC110  bounded
+        half = until - self._settings.drain_seconds / 2
+        while self.source.unread and time.monotonic() < half:  # noqa: ASYNC110  bounded
             await asyncio.sleep(0.02)
-        await self.source.close()
+        await self.source.close(until - time.monotonic())
+        self._given_up.set()
         self._lanes.close()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
@@ -109,5 +116,10 @@ class Intake:
         for alert in processed.alerts:
             metrics.alerts.labels(alert.rule_id).inc()
         await self._lanes.store_it(
-            lambda: append_alerts(self._store, processed.alerts, self._stopping), self._stopping
+            lambda: append_alerts(self._store, processed.alerts, self._given_up), self._given_up
         )
+
+
+def read_ledger(store: Store, stream: str) -> Ledger:
+    """Return what the table knows of a stream; blocks, and raises what `Store` raises."""
+    return Ledger(table_identity(store), read_watermarks(store, stream))

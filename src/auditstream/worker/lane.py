@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
@@ -32,6 +33,11 @@ class Slice:
         """Rows held in memory."""
         return self.events.height + self.rejects.height
 
+    @cached_property
+    def size(self) -> int:
+        """Bytes held in memory, about."""
+        return int(self.events.estimated_size() + self.rejects.estimated_size())
+
 
 class Lane:
     """The slices of one partition in offset order, from assignment to revocation."""
@@ -51,6 +57,11 @@ class Lane:
     def rows(self) -> int:
         """Rows that are not yet in the table."""
         return sum(item.rows for item in self._slices) + sum(item.rows for item in self._in_flight)
+
+    @property
+    def size(self) -> int:
+        """Bytes that are not yet in the table, about."""
+        return sum(item.size for item in (*self._in_flight, *self._slices))
 
     def frames(self) -> list[pl.DataFrame]:
         """Return the events that are not yet in the table."""

@@ -16,6 +16,10 @@ class Metrics:
         self.events_rejected = Counter(
             "auditstream_events_rejected", "Records rejected, by reason code.", ["reason"]
         )
+        self.rejects_not_sent = Counter(
+            "auditstream_rejects_not_sent",
+            "Rejected events that their topic cannot take; they are in the table.",
+        )
         self.events_repeated = Counter(
             "auditstream_events_repeated", "Repeats of a stored event that were dropped."
         )

@@ -10,18 +10,24 @@ from typing import Any, Final
 import fastavro
 import polars as pl
 import structlog
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from auditstream.alerts.topic import encode_alert
 from auditstream.contract.alert import Alert
 from auditstream.contract.schemas import frame, parsed_schema, shipped_id
 from auditstream.kafka_config import kafka_config
 from auditstream.settings import Settings
+from auditstream.worker.metrics import metrics
 
 log = structlog.get_logger("auditstream.outbox")
 
 POLL_SECONDS: Final = 0.005
 RETRY_SECONDS: Final = 1.0
+NEVER_TAKEN: Final = {
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError.INVALID_RECORD,
+    KafkaError.INVALID_TIMESTAMP,
+}
 
 
 class Outbox:
@@ -34,17 +40,15 @@ class Outbox:
     def __init__(self, settings: Settings) -> None:
         self._alerts_topic = settings.alerts_topic
         self._rejected_topic = settings.rejected_topic
-        self._producer = Producer(
-            kafka_config(settings)
-            | {
-                "enable.idempotence": True,
-                "acks": "all",
-                "compression.type": "zstd",
-                "linger.ms": 2,
-                "message.max.bytes": 4 * settings.max_event_bytes,
-                "queue.buffering.max.kbytes": 128 * 1024,
-            }
-        )
+        self._config = kafka_config(settings) | {
+            "enable.idempotence": True,
+            "acks": "all",
+            "compression.type": "zstd",
+            "linger.ms": 2,
+            "message.max.bytes": 4 * settings.max_event_bytes,
+            "queue.buffering.max.kbytes": 128 * 1024,
+        }
+        self._producer = Producer(self._config)
 
     async def send(self, alerts: Sequence[Alert], rejects: pl.DataFrame) -> None:
         """Send a fetch's alerts, then its rejects; returns when all are acknowledged.
@@ -53,6 +57,7 @@ class Outbox:
         """
         alert_records = ((self._alerts_topic, *encode_alert(alert)) for alert in alerts)
         await self._send_all(list(alert_records))
+        rejects = rejects.with_columns(pl.col("kafka_timestamp").to_physical())
         for part in rejects.iter_slices(100):
             await self._send_all([self._reject_record(row) for row in part.iter_rows(named=True)])
 
@@ -80,6 +85,8 @@ class Outbox:
                 )
             except BufferError:
                 failed.append(record)
+            except KafkaException as refusal:
+                self._refused(record, refusal.args[0], failed)
             else:
                 sent += 1
         while len(answered) < sent:
@@ -87,9 +94,21 @@ class Outbox:
             await asyncio.sleep(POLL_SECONDS)
         for record, error in answered:
             if error is not None:
-                log.error("send_failed", topic=record[0], error=str(error))
-                failed.append(record)
+                self._refused(record, error, failed)
         return failed
+
+    def _refused(self, record: _Record, error: KafkaError, failed: list[_Record]) -> None:
+        """Send a record again, but for a reject that Kafka will never take: that is in the table.
+
+        A producer that has failed for good is replaced.
+        """
+        log.error("send_failed", topic=record[0], error=str(error))
+        if error.fatal():
+            self._producer = Producer(self._config)
+        if error.code() in NEVER_TAKEN and record[0] == self._rejected_topic:
+            metrics.rejects_not_sent.inc()
+        else:
+            failed.append(record)
 
     def _reject_record(self, row: dict[str, Any]) -> _Record:
         datum = BytesIO()

@@ -8,13 +8,11 @@ consumer goes on polling, so it keeps its place in the group however long the st
 from __future__ import annotations
 
 import asyncio
-import itertools
 import queue
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any, Final, Protocol, TypeVar, cast
 
 import structlog
@@ -29,13 +27,14 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
-from auditstream.errors import AuditStreamError, ServiceUnavailableError
+from auditstream.errors import AuditStreamError
 from auditstream.kafka_config import kafka_config
 from auditstream.pipeline.records import Records
 from auditstream.settings import Settings
 from auditstream.worker.assignment import Assignment
 from auditstream.worker.identity import stream_identity
 from auditstream.worker.metrics import metrics
+from auditstream.worker.positions import Ledger, LedgerReader, Positions
 
 T = TypeVar("T")
 log = structlog.get_logger("auditstream.source")
@@ -43,7 +42,7 @@ log = structlog.get_logger("auditstream.source")
 HANDOVER: Final = 2
 """Batches that may wait for the worker before partitions are paused."""
 
-ASK_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 10.0
 PATIENCE_SECONDS: Final = 1.0
 """How long a full worker is waited for before its partitions are paused."""
 
@@ -77,10 +76,6 @@ class PartitionOwner(Protocol):
         """Abandon what is in flight: another worker owns the partitions already."""
 
 
-WatermarkReader = Callable[[str], dict[int, int]]
-"""Returns the watermark per partition of a stream; may block and raise AuditStreamError."""
-
-
 class RecordSource:
     """Reads the events topic in record batches; iterate it from one task of the event loop.
 
@@ -88,17 +83,18 @@ class RecordSource:
     table's watermark decides where reading starts.
     """
 
-    def __init__(self, settings: Settings, watermarks: WatermarkReader) -> None:
+    def __init__(self, settings: Settings, ledger: LedgerReader) -> None:
         self._settings = settings
         self._topic = settings.events_topic
-        self._watermarks = watermarks
-        self._numbers = itertools.count(1)
+        self._read_ledger = ledger
+        self._positions = Positions(settings.events_topic)
         self._assigned: dict[int, Assignment] = {}
         self._awaiting: set[int] = set()
-        self._reading: Future[tuple[str, dict[int, int]]] | None = None
+        self._reading: Future[tuple[str, Ledger | None]] | None = None
         self._paused: set[int] = set()
         self._not_before = 0.0
-        self._outside: set[tuple[str, int]] = set()
+        self._look_again = 0.0
+        self._until = float("inf")
         self._commands: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
         self._unread = 0
         self._unread_changed = threading.Condition()
@@ -131,19 +127,21 @@ class RecordSource:
         """Read no further records; the place in the group is kept until `close`."""
         self._stopping.set()
 
-    async def close(self) -> None:
-        """Leave the group; partitions are revoked, which settles or abandons them."""
+    async def close(self, within: float) -> None:
+        """Leave the group; partitions are settled within so many seconds, or abandoned."""
+        self._until = time.monotonic() + within
         self._stopping.set()
         self._closing.set()
-        await asyncio.to_thread(self._thread.join)
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join)
         self._lookups.shutdown(wait=False, cancel_futures=True)
 
-    def commit(self, partition: int, offset: int) -> None:
+    def commit(self, assignment: Assignment, offset: int) -> None:
         """Tell Kafka that `offset` is the next to read; does not block, failures are logged."""
 
         def command(consumer: Consumer) -> None:
-            if partition in self._assigned:
-                consumer.commit(offsets=[self._at(partition, offset)], asynchronous=True)
+            if self._assigned.get(assignment.partition) is assignment:
+                consumer.commit(offsets=[self._settled(assignment, offset)], asynchronous=True)
 
         self._commands.put(command)
 
@@ -261,25 +259,36 @@ class RecordSource:
         """The position is outside the log: look again where the partition stands."""
         assignment = self._assigned.get(partition)
         if assignment is not None:
-            self._outside.add((assignment.stream, partition))
+            self._positions.leave_log(assignment)
             self.reassign(assignment)
 
     def _assign_awaiting(self, consumer: Consumer) -> None:
-        """Begin to read the partitions whose watermarks are known by now."""
+        """Begin to read the partitions whose watermarks are known by now.
+
+        Kafka is asked on the consumer's own thread, since `committed` was seen to hang beside a
+        `consume` in another.
+        """
         try:
-            known = self._known_watermarks()
-            found = [] if known is None else self._positions(consumer, *known)
+            stream, ledger = self._known_ledger()
+            found = (
+                self._positions.find(consumer, stream, ledger, self._awaiting)
+                if stream and ledger
+                else []
+            )
         except AuditStreamError as error:
             log.warning("start_unknown", error=str(error), retry_seconds=RETRY_SECONDS)
             self._not_before = time.monotonic() + RETRY_SECONDS
             return
-        self._restart_other_streams(consumer, {assignment.stream for assignment in found})
+        if stream:
+            self._restart_other_streams(consumer, stream)
         for assignment in found:
             self._awaiting.discard(assignment.partition)
             self._call(self._owner_().assigned(assignment), self._settings.drain_seconds)
-            consumer.incremental_assign([self._at(assignment.partition, assignment.position)])
+            place = self._at(assignment.partition, assignment.position)
+            consumer.incremental_assign([place])
+            # librdkafka remembers a pause beyond the assignment in which it was made.
+            consumer.resume([place])
             self._assigned[assignment.partition] = assignment
-            self._paused.discard(assignment.partition)
             log.info(
                 "assigned",
                 topic=self._topic,
@@ -287,87 +296,39 @@ class RecordSource:
                 watermark=assignment.watermark,
                 position=assignment.position,
             )
+        if stream and ledger and self._awaiting:
+            self._not_before = time.monotonic() + RETRY_SECONDS
 
-    def _known_watermarks(self) -> tuple[str, dict[int, int]] | None:
-        """Return stream and watermarks once they are read; reading does not hold up polling."""
-        if self._reading is None:
-            due = time.monotonic() > self._not_before and not self._stopping.is_set()
-            if self._awaiting and due:
-                self._reading = self._lookups.submit(self._read_watermarks)
-        elif self._reading.done():
-            reading, self._reading = self._reading, None
-            return reading.result()
-        return None
+    def _known_ledger(self) -> tuple[str, Ledger | None]:
+        """Return the stream, and its ledger if it was wanted, once they are read, else "".
 
-    def _read_watermarks(self) -> tuple[str, dict[int, int]]:
-        stream = stream_identity(self._admin, self._topic)
-        return stream, self._watermarks(stream)
-
-    def _positions(
-        self, consumer: Consumer, stream: str, watermarks: dict[int, int]
-    ) -> list[Assignment]:
-        """Return where the awaiting partitions start.
-
-        Asks Kafka only for partitions without a row. On the consumer's own thread, since
-        `committed` was seen to hang beside a `consume` in another.
+        They are read while partitions await their start; the stream now and then besides, since
+        a topic can be deleted and made anew unnoticed. Reading does not hold up polling.
         """
-        partitions = sorted(self._awaiting)
-        unknown = [self._at(p) for p in partitions if p not in watermarks]
-        try:
-            committed = consumer.committed(unknown, timeout=ASK_SECONDS) if unknown else []
-        except KafkaException as error:
-            raise ServiceUnavailableError(f"committed offsets cannot be read: {error}") from error
-        positions = {item.partition: max(item.offset, 0) for item in committed}
-        positions |= {partition: offset + 1 for partition, offset in watermarks.items()}
-        found = [
-            Assignment(stream, p, next(self._numbers), watermarks.get(p), positions[p])
-            for p in partitions
-        ]
-        return [self._inside_log(consumer, item) for item in found]
+        if self._reading is not None and self._reading.done():
+            reading, self._reading = self._reading, None
+            self._look_again = time.monotonic() + LOOK_SECONDS
+            return reading.result()
+        now = time.monotonic()
+        if self._reading is None and not self._stopping.is_set() and now > self._not_before:
+            if self._awaiting:
+                self._reading = self._lookups.submit(self._look_up, True)
+            elif self._assigned and now > self._look_again:
+                self._reading = self._lookups.submit(self._look_up, False)
+        return "", None
 
-    def _restart_other_streams(self, consumer: Consumer, streams: set[str]) -> None:
+    def _look_up(self, with_ledger: bool) -> tuple[str, Ledger | None]:
+        stream = stream_identity(self._admin, self._topic)
+        return stream, self._read_ledger(stream) if with_ledger else None
+
+    def _restart_other_streams(self, consumer: Consumer, stream: str) -> None:
         """Start every partition again whose topic was deleted and made anew meanwhile."""
-        others = [p for p, held in self._assigned.items() if held.stream not in streams]
-        if streams and others:
+        others = [p for p, held in self._assigned.items() if held.stream != stream]
+        if others:
+            log.warning("topic_made_anew", topic=self._topic, partitions=others, stream=stream)
             self._call(self._owner_().lost(others), REVOKE_MARGIN)
             self._unassign(consumer, others)
             self._awaiting |= set(others)
-
-    def _inside_log(self, consumer: Consumer, assignment: Assignment) -> Assignment:
-        """Move a position that Kafka has called outside the log to the log's start.
-
-        Raises:
-            ServiceUnavailableError: the log ends before the position; the partition waits.
-        """
-        key = assignment.stream, assignment.partition
-        if key not in self._outside:
-            return assignment
-        try:
-            low, high = consumer.get_watermark_offsets(
-                self._at(assignment.partition), timeout=ASK_SECONDS
-            )
-        except KafkaException as error:
-            raise ServiceUnavailableError(f"the log's bounds cannot be read: {error}") from error
-        where = f"topic {self._topic}, partition {assignment.partition}"
-        if assignment.position > high:
-            raise ServiceUnavailableError(
-                f"{where}: the log ends at {high}, the table holds offsets up to "
-                f"{assignment.watermark}: Kafka has lost records that are stored; the partition "
-                "waits until the log has grown past them, or the topic is made anew"
-            )
-        if assignment.position < low:
-            log.error(
-                "gap",
-                topic=self._topic,
-                partition=assignment.partition,
-                first=assignment.position,
-                last=low - 1,
-                advice="Kafka deleted these records before they were read: lengthen the topic's "
-                "retention, or start the worker sooner",
-            )
-            metrics.gap_records.inc(low - assignment.position)
-        self._outside.discard(key)
-        return replace(assignment, position=max(assignment.position, low))
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._awaiting |= {item.partition for item in partitions}
@@ -375,9 +336,13 @@ class RecordSource:
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [item.partition for item in partitions]
-        within = self._settings.drain_seconds
+        within = max(min(self._settings.drain_seconds, self._until - time.monotonic()), 0.0)
         settled = self._call(self._owner_().revoked(numbers, within), within + REVOKE_MARGIN)
-        positions = [self._at(partition, offset) for partition, offset in (settled or {}).items()]
+        positions = [
+            self._settled(self._assigned[partition], offset)
+            for partition, offset in (settled or {}).items()
+            if partition in self._assigned
+        ]
         if positions:
             try:
                 consumer.commit(offsets=positions, asynchronous=False)
@@ -418,6 +383,9 @@ class RecordSource:
         if self._owner is None:
             raise RuntimeError("the source was not started")
         return self._owner
+
+    def _settled(self, assignment: Assignment, offset: int) -> TopicPartition:
+        return TopicPartition(self._topic, assignment.partition, offset, assignment.mark)
 
     def _at(self, partition: int, offset: int = OFFSET_INVALID) -> TopicPartition:
         return TopicPartition(self._topic, partition, offset)
