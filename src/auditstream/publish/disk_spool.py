@@ -20,7 +20,6 @@ FORMAT: Final = 1
 _WAL_BYTES: Final = 16 * 1024 * 1024
 _FREE_PAGES: Final = 4_096
 _PAGES_AT_ONCE: Final = 1_024
-_ROWS_AT_ONCE: Final = 256
 _FULL: Final = 13
 _DAMAGED: Final = frozenset({11, 26})
 
@@ -109,7 +108,7 @@ class DiskSpool:
         """Return the events that follow position `after`."""
         events: list[Accepted] = []
         with self._lock, self._errors():
-            rows = self._events.execute(_READ, (after, min(limit, _ROWS_AT_ONCE)))
+            rows = self._events.execute(_READ, (after, limit))
             for row in rows:
                 event = Accepted(*row)
                 max_bytes -= event.size

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from heapq import nsmallest
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -17,8 +17,6 @@ from auditstream.publish.record import Accepted, cloudevents_headers
 from auditstream.publish.spool import Spool
 
 LOG = logging.getLogger("auditstream.publish")
-
-_ROWS_AT_ONCE: Final = 256
 
 
 @dataclass
@@ -69,18 +67,17 @@ class Lane:
         self.cursor = last
         return repeated
 
-    def settle(self) -> int:
-        """Remove what is acknowledged from the spool; return how many events that were.
+    def settle(self, limit: int) -> int:
+        """Remove acknowledged events from the spool, the oldest `limit`; return how many.
 
         Raises PublishError when the disk does not work; they are then removed another time.
         """
-        ordered = sorted(self.acknowledged)
-        for start in range(0, len(ordered), _ROWS_AT_ONCE):
-            chunk = ordered[start : start + _ROWS_AT_ONCE]
-            self.spool.remove({position: self.acknowledged[position] for position in chunk})
-            for position in chunk:
+        oldest = dict(nsmallest(limit, self.acknowledged.items()))
+        if oldest:
+            self.spool.remove(oldest)
+            for position in oldest:
                 del self.acknowledged[position]
-        return len(ordered)
+        return len(oldest)
 
     def _mark_handed(self, position: int) -> None:
         try:

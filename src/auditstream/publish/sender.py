@@ -28,8 +28,9 @@ from auditstream.publish.trouble import Trouble
 
 LOG = logging.getLogger("auditstream.publish")
 
-_HAND_EVENTS: Final = 200
+_CHUNK: Final = 32
 _POLL_SECONDS: Final = 0.1
+_BREATH_SECONDS: Final = 0.000_5
 _GATHER_SECONDS: Final = 0.02
 _IDLE_SECONDS: Final = 1.0
 _UPKEEP_SECONDS: Final = 1.0
@@ -65,6 +66,8 @@ class Sender:
         self._counters = counters
         self._producer: Producer | None = None
         self._more = True
+        self._full = False
+        self._unsettled = False
         self._window = WINDOW_EVENTS
         self._trouble = Trouble(settings.kafka_brokers, counters, lambda: lanes.waiting()[0])
         self._scanned = False
@@ -142,6 +145,8 @@ class Sender:
         finally:
             take_back(producer, _END_SECONDS)
             self._settle()
+            while self._unsettled:
+                self._settle()
             self._judge(flight)
             with self._lanes.busy:
                 self._producer = None
@@ -154,22 +159,19 @@ class Sender:
             self._scanned = True
 
     def _hand_over(self, producer: Producer, flight: Flight) -> None:
-        if not self._more and not self._wake.is_set():
+        self._full = flight.events >= self._window or flight.size >= WINDOW_BYTES
+        if self._full or not (self._more or self._wake.is_set()):
             return
         self._wake.clear()
-        self._more = True
-        for lane in self._lanes.all():
-            while (room := self._window - flight.events) > 0 and flight.size < WINDOW_BYTES:
-                space = WINDOW_BYTES - flight.size
-                events = lane.spool.read(lane.cursor, min(room, _HAND_EVENTS), space)
-                schema_id = self._schema_id(lane) if events else None
-                if schema_id is None:
-                    break
-                self._counters.repeated += lane.hand(producer, flight, schema_id, events)
-                producer.poll(0)
-            else:
-                return
         self._more = False
+        limit = min(_CHUNK, self._window - flight.events)
+        for lane in self._lanes.all():
+            events = lane.spool.read(lane.cursor, limit, WINDOW_BYTES - flight.size)
+            schema_id = self._schema_id(lane) if events else None
+            if schema_id is not None:
+                self._counters.repeated += lane.hand(producer, flight, schema_id, events)
+                self._more = True
+                return
 
     def _schema_id(self, lane: Lane) -> int | None:
         if lane.schema_id is None:
@@ -182,11 +184,14 @@ class Sender:
         return lane.schema_id
 
     def _wait(self, producer: Producer, flight: Flight) -> None:
-        if not flight.events:
+        if self._unsettled or (self._more and not self._full):
+            # Whoever emits is let in between two chunks.
             producer.poll(0)
-            if not self._more:
-                self._wake.wait(_IDLE_SECONDS)
-        elif self._more or self._trouble.now:
+            time.sleep(_BREATH_SECONDS)
+        elif not flight.events:
+            producer.poll(0)
+            self._wake.wait(_IDLE_SECONDS)
+        elif self._full or self._trouble.now:
             producer.poll(_POLL_SECONDS)
         else:
             # A turn for each event would take the interpreter from those who emit.
@@ -194,19 +199,22 @@ class Sender:
             producer.poll(0)
 
     def _settle(self) -> None:
+        settled = 0
+        self._unsettled = False
         for lane in self._lanes.all():
             try:
-                settled = lane.settle()
+                settled += lane.settle(_CHUNK)
             except SpoolDamagedError:
                 raise
             except PublishError as error:
                 self._trouble.begin(error)
-                continue
-            if settled:
-                self._answered_at = time.monotonic()
-                self._counters.acknowledged += settled
-                self._window = min(self._window + settled, WINDOW_EVENTS)
-                self._trouble.end()
+            else:
+                self._unsettled |= bool(lane.acknowledged)
+        if settled:
+            self._answered_at = time.monotonic()
+            self._counters.acknowledged += settled
+            self._window = min(self._window + settled, WINDOW_EVENTS)
+            self._trouble.end()
         self._lanes.close_empty()
         with self._progress:
             self._progress.notify_all()
