@@ -207,8 +207,17 @@ class AppendLoop:
 
 
 def _by_partition(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:
-    parts = frame.partition_by("kafka_partition", as_dict=True, maintain_order=True)
-    return {int(key[0]): part.sort("kafka_offset") for key, part in parts.items()}
+    """Split a frame, each part in the order of offsets; copies nothing that is so already."""
+    partitions = frame["kafka_partition"].unique().to_list()
+    if len(partitions) == 1:
+        parts = {partitions[0]: frame}
+    else:
+        parts = {p: frame.filter(pl.col("kafka_partition") == p) for p in partitions}
+    return {p: _in_order(part) for p, part in parts.items()}
+
+
+def _in_order(part: pl.DataFrame) -> pl.DataFrame:
+    return part if part["kafka_offset"].is_sorted() else part.sort("kafka_offset")
 
 
 def _where(lane: Lane) -> dict[str, object]:

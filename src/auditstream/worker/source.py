@@ -47,6 +47,9 @@ PATIENCE_SECONDS: Final = 1.0
 """How long a full worker is waited for before its partitions are paused."""
 
 RETRY_SECONDS: Final = 1.0
+LAST_MILLISECOND: Final = 10_413_791_999_999
+"""The end of 2299, beyond which ClickHouse has no times; a later one is a producer's mistake."""
+
 REVOKE_MARGIN: Final = 5.0
 
 
@@ -408,4 +411,4 @@ class RecordSource:
 
 
 def _milliseconds(kind: int, at: int) -> int | None:
-    return None if kind == TIMESTAMP_NOT_AVAILABLE else at
+    return at if kind != TIMESTAMP_NOT_AVAILABLE and 0 <= at <= LAST_MILLISECOND else None
