@@ -80,6 +80,7 @@ def main() -> None:
         publish(system, story)
         say(f"published {expected.published:,} records; expected {expected}")
         started = time.monotonic()
+        before = cpu_seconds()
         worker = system.worker()
         process = psutil.Process(worker.pid)
         first = largest = 0.0
@@ -93,6 +94,9 @@ def main() -> None:
         say(f"stored {stored:,} in {seconds:.1f} s: {stored / seconds:,.0f} events/s")
         say(f"from the first append: {stored / (time.monotonic() - first):,.0f} events/s")
         say(f"largest resident memory of the worker: {largest / 2**20:,.0f} MiB")
+        used = {name: used - before.get(name, 0.0) for name, used in cpu_seconds().items()}
+        for name, cpu in used.items():
+            say(f"processor time of {name}: {cpu:.1f} s, {cpu / stored * 1e6:.1f} µs an event")
         code = worker.stop(within=30)
         rejected, alerts = system.count("rejected_events"), system.count("alerts")
         ids = system.ask("SELECT uniqExact(event_id) FROM events")[0][0]
@@ -100,6 +104,18 @@ def main() -> None:
         for log in Path(name).glob("worker*.log"):
             failures = [line for line in log.read_text().splitlines() if '"info"' not in line]
             say("\n".join(failures[:20]))
+
+
+def cpu_seconds() -> dict[str, float]:
+    """Return the processor seconds of this process and its children, by what they are."""
+    used: dict[str, float] = {}
+    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        words = " ".join(process.cmdline())
+        names = {"kafka.Kafka": "Kafka", "clickhouse_main": "ClickHouse", " worker": "worker"}
+        name = next((name for word, name in names.items() if word in words), "benchmark")
+        times = process.cpu_times()
+        used[name] = used.get(name, 0.0) + times.user + times.system
+    return used
 
 
 def say(line: str) -> None:

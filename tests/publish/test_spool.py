@@ -147,11 +147,23 @@ def test_files_shrink(tmp_path: Path) -> None:
     spool.tidy()
     large = spool.path.stat().st_size
     assert large > 40_000_000
-    assert Path(f"{spool.path}-wal").stat().st_size == 0
     spool.remove({position: event(position, b"x" * 4_000).size for position in range(1, 10_001)})
-    for _ in range(20):
+    for number in range(10_001, 10_101):
         spool.tidy()
+        spool.put(event(number, b"x" * 200_000))
+        spool.remove({number: event(number, b"x" * 200_000).size})
     assert spool.path.stat().st_size < large / 2
+    spool.close()
+
+
+def test_log_is_bounded(tmp_path: Path) -> None:
+    """The write-ahead log is used anew instead of growing, as long as the spool is tidied."""
+    spool = create_spool(tmp_path, DESTINATION, flush=False)
+    for number in range(1, 501):
+        spool.put(event(number, b"x" * 400_000))
+        spool.remove({number: event(number, b"x" * 400_000).size})
+        spool.tidy()
+    assert Path(f"{spool.path}-wal").stat().st_size < 80_000_000
     spool.close()
 
 

@@ -21,9 +21,9 @@ LOSE_ANSWER: Final = "lose answer"
 Fault = Literal["cut request", "lose answer"]
 
 _CHUNK: Final = 64 * 1024
-_INSERT: Final = re.compile(rb"POST [^\r\n]*query=INSERT")
+_INSERT: Final = re.compile(rb"POST [^\r\n]*insert_deduplication_token=")
 _END_OF_HEAD: Final = b"\r\n\r\n"
-_LENGTH: Final = re.compile(rb"\r\nContent-Length: (\d+)", re.IGNORECASE)
+_LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
 _TOKEN: Final = re.compile(rb"insert_deduplication_token=([^& ]+)")
 
 
@@ -117,13 +117,6 @@ class Proxy:
 
 
 def _whole_request(client: socket.socket, data: bytes) -> bytes:
-    while _END_OF_HEAD not in data:
+    while not data.endswith(_LAST_CHUNK):
         data += client.recv(_CHUNK)
-    head, _, rows = data.partition(_END_OF_HEAD)
-    found = _LENGTH.search(head)
-    assert found is not None
-    missing = int(found[1]) - len(rows)
-    while missing > 0:
-        data += (more := client.recv(_CHUNK))
-        missing -= len(more)
     return data

@@ -32,11 +32,14 @@ def look_up_roles(events: pl.DataFrame, history: History, actions: Actions) -> p
 
     Columns: `ROLE_KEY`, `occurred_at`, `kafka_offset`, `role` (null: removed).
     """
-    asked = touches_role(actions) & pl.col("previous_role").is_null()
-    touched = events.select(
-        "workspace_id", "entity_id", "occurred_at", subject_id=subject_id(), asked=asked
-    )
-    keys = touched.filter("asked").group_by(ROLE_KEY).agg(since=pl.col("occurred_at").min())
+    asking = events.select(
+        "workspace_id",
+        "entity_id",
+        "occurred_at",
+        subject_id=subject_id(),
+        asked=lacks_previous_role(actions),
+    ).filter("asked")
+    keys = asking.group_by(ROLE_KEY).agg(since=pl.col("occurred_at").min())
     if keys.is_empty():
         return pl.DataFrame(schema=ROLE_SCHEMA)
     return history.roles(keys).select(list(ROLE_SCHEMA)).cast(pl.Schema(ROLE_SCHEMA))

@@ -31,7 +31,7 @@ class PublishSettings:
 
     `spool_dir` is made if need be; processes on one machine may share it. `max_spool_bytes` and
     `max_spool_events` bound what one process keeps back, in memory or on disk; the files of a
-    spool can be about a fifth and 20 MiB larger than its events. `close_seconds` bounds how long
+    spool can be about a fifth and 64 MiB larger than its events. `close_seconds` bounds how long
     the process waits for the broker when it exits.
     """
 

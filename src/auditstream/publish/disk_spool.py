@@ -17,9 +17,11 @@ from auditstream.publish.spool import Destination
 FORMAT: Final = 1
 """Number of the file format, kept in SQLite's user_version."""
 
+_PAGE_BYTES: Final = 2_048  # four events or so: each that is added writes a page
 _WAL_BYTES: Final = 16 * 1024 * 1024
-_FREE_PAGES: Final = 4_096
-_PAGES_AT_ONCE: Final = 1_024
+_MAX_WAL_BYTES: Final = 64 * 1024 * 1024
+_FREE_PAGES: Final = 8_192
+_PAGES_AT_ONCE: Final = 256
 _FULL: Final = 13
 _DAMAGED: Final = frozenset({11, 26})
 
@@ -72,6 +74,7 @@ class DiskSpool:
         """Make a spool, or open the one that is there if no destination is given."""
         self.path = path
         self._owner = lock
+        self._logged = 0  # bytes in the write-ahead log, about
         self._tidying = threading.Lock()
         self._lock = threading.Lock()
         with ExitStack() as undo, self._errors():
@@ -103,6 +106,7 @@ class DiskSpool:
             self._events.execute(_INSERT, row)
             self.count += 1
             self.size += event.size
+            self._logged += event.size + 2 * _PAGE_BYTES
 
     def read(self, after: int, limit: int, max_bytes: int) -> list[Accepted]:
         """Return the events that follow position `after`."""
@@ -124,6 +128,7 @@ class DiskSpool:
             return
         with self._lock, self._errors():
             self._events.execute("UPDATE progress SET handed = ?", (position,))
+            self._logged += 2 * _PAGE_BYTES
         self.handed = position
 
     def remove(self, sizes: Mapping[int, int]) -> None:
@@ -133,6 +138,7 @@ class DiskSpool:
                 self._events.executemany(_DELETE, _runs(sorted(sizes)))
             self.count -= len(sizes)
             self.size -= sum(sizes.values())
+            self._logged += (len(sizes) + 2) * _PAGE_BYTES
 
     def refuse(self, position: int, size: int, reason: str) -> None:
         """Move an event to the table of those that the broker will never take."""
@@ -153,10 +159,15 @@ class DiskSpool:
             if free > _FREE_PAGES:
                 with self._lock:
                     self._events.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
-            if free > _FREE_PAGES or _size(Path(f"{self.path}-wal")) > _WAL_BYTES:
+                    self._logged += _PAGES_AT_ONCE * _PAGE_BYTES
+            if self._logged > _WAL_BYTES:
                 self._upkeep.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                # Once it is all in the database, the next event begins the log anew.
+                large = Path(f"{self.path}-wal").stat().st_size > _MAX_WAL_BYTES
+                mode = "TRUNCATE" if large else "PASSIVE"
                 with self._lock:
-                    self._upkeep.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                    self._upkeep.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+                    self._logged = 0
 
     def close(self) -> None:
         """Close the file and delete it if it is empty; leave it to another process otherwise.
@@ -228,6 +239,7 @@ class DiskSpool:
 
 def _connect(path: Path, *, flush: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {'FULL' if flush else 'NORMAL'}")
@@ -255,10 +267,3 @@ def _runs(ordered: list[int]) -> list[tuple[int, int]]:
         else:
             runs.append((number, number))
     return runs
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from io import BytesIO
 from types import TracebackType
 from typing import Any, Final, TypeVar
@@ -24,6 +24,8 @@ SettingValue = str | int | float
 CONNECT_SECONDS: Final = 5
 ANSWER_MARGIN_SECONDS: Final = 15
 """How much longer than the bound of an append an answer is waited for."""
+
+PIECE_BYTES: Final = 1 << 20
 
 _PORTS: Final = {"http": 8123, "https": 8443}
 _WORDS: Final = "server response: "
@@ -58,8 +60,13 @@ class Store:
         self, sql: str, body: bytes, settings: Mapping[str, SettingValue] | None = None
     ) -> None:
         """Run an INSERT that ends in FORMAT ArrowStream; `body` is the stream."""
-        # Not raw_insert: that one sends again what a lost connection may have stored.
-        self._ask(lambda client: client.command(sql, data=body, settings=dict(settings or {})))
+        # In pieces: what the client cannot rewind it does not send again, and `command` would
+        # decode all of the body in search of a SELECT.
+        self._ask(
+            lambda client: client.raw_insert(
+                "", insert_block=_pieces(sql, body), settings=dict(settings or {})
+            )
+        )
 
     def query_frame(
         self,
@@ -166,6 +173,12 @@ def connect(settings: Settings) -> Store:
     # What the client warns of is raised as an error as well.
     logging.getLogger("clickhouse_connect").setLevel(logging.ERROR)
     return Store(settings)
+
+
+def _pieces(sql: str, body: bytes) -> Generator[bytes]:
+    yield f"{sql}\n".encode()
+    for start in range(0, len(body), PIECE_BYTES):
+        yield body[start : start + PIECE_BYTES]
 
 
 def _root(error: BaseException) -> BaseException:
