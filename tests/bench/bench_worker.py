@@ -4,7 +4,8 @@
 
 Publishes a backlog, starts one worker, and takes the time from its start until the last event
 is in the table. Then compares the table with what was published. Prints events a second, the
-worker's largest resident memory, and the rate from the first stored event on.
+worker's largest resident memory, the rate after the first append, and the processor time of each
+part.
 """
 
 from __future__ import annotations
@@ -83,16 +84,19 @@ def main() -> None:
         before = cpu_seconds()
         worker = system.worker()
         process = psutil.Process(worker.pid)
-        first = largest = 0.0
-        stored = 0
+        first: tuple[float, int] | None = None
+        largest, stored = 0.0, 0
         while stored < expected.stored and time.monotonic() < started + LIMIT_SECONDS:
             time.sleep(0.1)
             stored = system.count()
-            first = first or (time.monotonic() if stored else 0.0)
+            if first is None and stored:
+                first = time.monotonic(), stored
             largest = max(largest, process.memory_info().rss)
         seconds = time.monotonic() - started
         say(f"stored {stored:,} in {seconds:.1f} s: {stored / seconds:,.0f} events/s")
-        say(f"from the first append: {stored / (time.monotonic() - first):,.0f} events/s")
+        if first is not None:
+            rate = (stored - first[1]) / (started + seconds - first[0])
+            say(f"after the first append: {rate:,.0f} events/s")
         say(f"largest resident memory of the worker: {largest / 2**20:,.0f} MiB")
         used = {name: used - before.get(name, 0.0) for name, used in cpu_seconds().items()}
         for name, cpu in used.items():
@@ -107,14 +111,19 @@ def main() -> None:
 
 
 def cpu_seconds() -> dict[str, float]:
-    """Return the processor seconds of this process and its children, by what they are."""
-    used: dict[str, float] = {}
+    """Return the processor seconds of this process and its children, by what they are.
+
+    What the rest of the machine has used is in it as well: a run beside other work says little.
+    """
+    machine = psutil.cpu_times()
+    used = {"the rest of the machine": sum(machine) - machine.idle - machine.iowait}
     for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
         words = " ".join(process.cmdline())
         names = {"kafka.Kafka": "Kafka", "clickhouse_main": "ClickHouse", " worker": "worker"}
         name = next((name for word, name in names.items() if word in words), "benchmark")
         times = process.cpu_times()
         used[name] = used.get(name, 0.0) + times.user + times.system
+        used["the rest of the machine"] -= times.user + times.system
     return used
 
 

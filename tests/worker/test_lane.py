@@ -13,14 +13,14 @@ from auditstream.worker.lane import Lane, Slice
 HELD = Assignment("cluster/topic/id", partition=0, number=1, watermark=None, position=0)
 
 
-def piece(rows: int, next_offset: int, since: float | None = None) -> Slice:
+def piece(rows: int, next_offset: int, due_in: float = 3600.0) -> Slice:
     """A slice of so many events."""
     return Slice(
         events=pl.DataFrame({"kafka_offset": list(range(rows))}),
         rejects=pl.DataFrame({"kafka_offset": []}, schema={"kafka_offset": pl.Int64}),
         next_offset=next_offset,
         delivered=asyncio.get_running_loop().create_future(),
-        since=time.monotonic() if since is None else since,
+        due=time.monotonic() + due_in,
     )
 
 
@@ -29,7 +29,7 @@ async def test_taken_when_full() -> None:
     lane = Lane(HELD)
     for number in range(1, 5):
         lane.add(piece(10, number * 10))
-    assert [item.next_offset for item in await lane.take(25, 3600.0)] == [10, 20]
+    assert [item.next_offset for item in await lane.take(25)] == [10, 20]
     assert lane.rows == 40
     lane.landed()
     assert lane.settled == 20
@@ -37,10 +37,11 @@ async def test_taken_when_full() -> None:
 
 
 async def test_taken_when_old() -> None:
-    """A slice that has waited long enough is taken however small it is."""
+    """When the oldest slice is due, all are taken, however small they are."""
     lane = Lane(HELD)
-    lane.add(piece(1, 1, since=time.monotonic() - 10))
-    assert len(await lane.take(1_000, 5.0)) == 1
+    lane.add(piece(1, 1, due_in=0.0))
+    lane.add(piece(1, 2))
+    assert len(await lane.take(1_000)) == 2
 
 
 async def test_larger_than_the_limit() -> None:
@@ -48,14 +49,14 @@ async def test_larger_than_the_limit() -> None:
     lane = Lane(HELD)
     lane.add(piece(50, 50))
     lane.add(piece(50, 100))
-    assert len(await lane.take(10, 3600.0)) == 1
+    assert len(await lane.take(10)) == 1
 
 
 async def test_waits_for_more() -> None:
     """A young, small slice is not taken before it is joined by others."""
     lane = Lane(HELD)
     lane.add(piece(5, 5))
-    taking = asyncio.create_task(lane.take(10, 3600.0))
+    taking = asyncio.create_task(lane.take(10))
     done, _ = await asyncio.wait([taking], timeout=0.05)
     assert not done
     lane.add(piece(5, 10))
@@ -67,9 +68,9 @@ async def test_drains_what_is_queued() -> None:
     lane = Lane(HELD)
     lane.add(piece(5, 5))
     lane.drain()
-    assert len(await lane.take(1_000, 3600.0)) == 1
+    assert len(await lane.take(1_000)) == 1
     lane.landed()
-    assert await lane.take(1_000, 3600.0) == []
+    assert await lane.take(1_000) == []
 
 
 async def test_abandoned_gives_nothing() -> None:
@@ -77,7 +78,7 @@ async def test_abandoned_gives_nothing() -> None:
     lane = Lane(HELD)
     lane.add(piece(5, 5))
     lane.abandon()
-    assert await lane.take(1_000, 3600.0) == []
+    assert await lane.take(1_000) == []
     assert lane.abandoned.is_set()
 
 
@@ -86,7 +87,7 @@ async def test_frames_in_flight_are_pending() -> None:
     lane = Lane(HELD)
     lane.add(piece(5, 5))
     lane.drain()
-    await lane.take(1_000, 3600.0)
+    await lane.take(1_000)
     assert sum(frame.height for frame in lane.frames()) == 5
     lane.landed()
     assert lane.frames() == []

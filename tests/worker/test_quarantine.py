@@ -10,7 +10,7 @@ from auditstream.contract.catalogue import Catalogue, shipped_catalogue
 from auditstream.errors import ServiceUnavailableError
 from auditstream.pipeline.history import History
 from auditstream.pipeline.pipeline import Pipeline
-from auditstream.pipeline.records import Processed, Records
+from auditstream.pipeline.records import Batch, Processed, Records
 from auditstream.worker.quarantine import process_all
 from tests.pipeline.batches import pipeline
 from tests.pipeline.events import encode, event, records
@@ -30,11 +30,11 @@ class Fragile(Pipeline):
         super().__init__(catalogue, ())
         self._error = error
 
-    def process(self, records: Records, history: History) -> Processed:
+    def process(self, records: Records, history: History, read: Batch | None = None) -> Processed:
         """Process the records, or break."""
         if any(value is not None and CURSED.encode() in value for value in records.values):
             raise self._error
-        return super().process(records, history)
+        return super().process(records, history, read)
 
 
 def cursed(number: int) -> bytes:

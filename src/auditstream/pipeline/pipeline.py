@@ -17,7 +17,7 @@ from auditstream.pipeline.detect import Detector
 from auditstream.pipeline.enrich import Enricher
 from auditstream.pipeline.history import History
 from auditstream.pipeline.look_up import look_up_events, look_up_roles
-from auditstream.pipeline.records import Processed, Records
+from auditstream.pipeline.records import Batch, Processed, Records
 from auditstream.pipeline.sentence import Sentences
 from auditstream.pipeline.validate import validate
 from auditstream.pipeline.writers import SchemaSource, Writers
@@ -36,7 +36,9 @@ class Limits:
 
 
 class Pipeline:
-    """From the records of a fetch to rows, rejects and alerts. One thread at a time.
+    """From the records of a fetch to rows, rejects and alerts.
+
+    One thread may process while another one reads ahead.
 
     Raises:
         ContractError: a sentence of the catalogue is wrong.
@@ -85,17 +87,24 @@ class Pipeline:
             Limits(settings.max_event_bytes, settings.max_future_seconds, settings.late_seconds),
         )
 
-    def process(self, records: Records, history: History) -> Processed:
+    def process(self, records: Records, history: History, read: Batch | None = None) -> Processed:
         """Process the records of one fetch; what is wrong with a record becomes a reject.
 
-        Blocks while the history and the source of schemas do, and raises what they raise
+        `read` is what `read` has made of these records already, if it was called ahead. Blocks
+        while the history and the source of schemas do, and raises what they raise
         (AuditStreamError); the same records may then be processed again.
         """
-        now = self._clock()
-        batch = decode(records, self._writers, now, self._limits.max_event_bytes)
-        batch = validate(batch, self._actions, self._limits.max_future_seconds)
+        batch = read or self.read(records)
         batch = deduplicate(batch, look_up_events(batch.events, history))
         roles = look_up_roles(batch.events, history, self._actions)
         events = self._enricher.enrich(batch, roles)
-        alerts = self._detector.detect(events, now)
+        alerts = self._detector.detect(events, batch.now)
         return Processed(events, batch.rejects, batch.duplicates, alerts)
+
+    def read(self, records: Records) -> Batch:
+        """Decode and validate: the steps without a history, which may run a fetch ahead.
+
+        Blocks and raises as the source of schemas does.
+        """
+        batch = decode(records, self._writers, self._clock(), self._limits.max_event_bytes)
+        return validate(batch, self._actions, self._limits.max_future_seconds)

@@ -57,7 +57,7 @@ class Store:
         self._ask(lambda client: client.command(sql, settings=dict(settings or {})))
 
     def insert_arrow(
-        self, sql: str, body: bytes, settings: Mapping[str, SettingValue] | None = None
+        self, sql: str, body: memoryview, settings: Mapping[str, SettingValue] | None = None
     ) -> None:
         """Run an INSERT that ends in FORMAT ArrowStream; `body` is the stream."""
         # In pieces: what the client cannot rewind it does not send again, and `command` would
@@ -175,10 +175,10 @@ def connect(settings: Settings) -> Store:
     return Store(settings)
 
 
-def _pieces(sql: str, body: bytes) -> Generator[bytes]:
+def _pieces(sql: str, body: memoryview) -> Generator[bytes]:
     yield f"{sql}\n".encode()
     for start in range(0, len(body), PIECE_BYTES):
-        yield body[start : start + PIECE_BYTES]
+        yield bytes(body[start : start + PIECE_BYTES])
 
 
 def _root(error: BaseException) -> BaseException:

@@ -63,7 +63,7 @@ class AppendLoop:
 
     def add(self, fetch: Fetch, processed: Processed, delivered: asyncio.Future[None]) -> None:
         """Queue what became of a fetch; shares of partitions given up meanwhile are dropped."""
-        since = time.monotonic()
+        due = time.monotonic() + self._settings.append_seconds
         ends = dict(zip(fetch.records.partitions, fetch.records.offsets, strict=True))
         events = _by_partition(processed.events)
         rejects = _by_partition(processed.rejects)
@@ -73,7 +73,7 @@ class AppendLoop:
                 rejects=rejects.get(partition, processed.rejects.clear()),
                 next_offset=ends[partition] + 1,
                 delivered=delivered,
-                since=since,
+                due=due,
             )
             self._lanes[partition].add(share)
         self._report_rows()
@@ -124,9 +124,7 @@ class AppendLoop:
 
     async def _run(self, lane: Lane) -> None:
         try:
-            while taken := await lane.take(
-                self._settings.append_rows, self._settings.append_seconds
-            ):
+            while taken := await lane.take(self._settings.append_rows):
                 await self._settle(lane, taken)
                 lane.landed()
                 self._source.commit(lane.assignment, lane.settled)

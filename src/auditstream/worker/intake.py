@@ -12,7 +12,7 @@ import structlog
 
 from auditstream.errors import ServiceUnavailableError, StoreError
 from auditstream.pipeline.pipeline import Pipeline
-from auditstream.pipeline.records import Processed
+from auditstream.pipeline.records import Batch, Processed
 from auditstream.settings import Settings
 from auditstream.store.alerts import append_alerts
 from auditstream.store.connection import Store
@@ -23,7 +23,7 @@ from auditstream.worker.metrics import metrics
 from auditstream.worker.outbox import Outbox
 from auditstream.worker.pending import PendingHistory
 from auditstream.worker.positions import Ledger
-from auditstream.worker.quarantine import process_all
+from auditstream.worker.quarantine import process_all, read_all
 from auditstream.worker.source import Fetch, RecordSource
 
 log = structlog.get_logger("auditstream.intake")
@@ -35,8 +35,9 @@ MAX_RETRY_SECONDS: Final = 10.0
 class Intake:
     """Takes fetches in, one after the other, and hands what became of them to the lanes.
 
-    A step that needs the store waits for it while the store is away; the source keeps the
-    worker's place in the group meanwhile.
+    While one fetch is looked up in the store, the next is read already. A step that needs the
+    store waits for it while the store is away; the source keeps the worker's place in the group
+    meanwhile.
     """
 
     def __init__(self, settings: Settings, store: Store, pipeline: Pipeline) -> None:
@@ -49,7 +50,9 @@ class Intake:
             StoredHistory(store, pipeline.catalogue), self._lanes.frames, pipeline.catalogue
         )
         self._outbox = Outbox(settings)
-        self._thread = ThreadPoolExecutor(1, "pipeline")
+        self._reader = ThreadPoolExecutor(1, "read")
+        self._thread = ThreadPoolExecutor(1, "process")
+        self._turn: asyncio.Task[None] | None = None
         self._stopping = threading.Event()
         self._given_up = threading.Event()
 
@@ -63,16 +66,18 @@ class Intake:
         await self.source.start(self._lanes)
 
     async def take(self, fetch: Fetch) -> None:
-        """Process one fetch and queue it; returns when there is room for another.
+        """Begin to process a fetch; returns when the one before is queued for the table.
 
         Raises nothing for what a record holds: that becomes a reject.
         """
         await self._lanes.room()
-        processed = await self._process(fetch)
-        if processed is not None:
-            delivered = asyncio.ensure_future(self._deliver(processed))
-            self._lanes.add(fetch, processed, delivered)
-            metrics.events_repeated.inc(processed.duplicates)
+        read = asyncio.get_running_loop().run_in_executor(
+            self._reader, read_all, self._pipeline, fetch.records
+        )
+        before, self._turn = self._turn, None
+        if before is not None:
+            await before
+        self._turn = asyncio.create_task(self._queue(fetch, read))
 
     async def stop(self) -> None:
         """Settle what was read, within the drain bound, and leave the group.
@@ -83,14 +88,25 @@ class Intake:
         self.source.stop_reading()
         self._stopping.set()
         half = until - self._settings.drain_seconds / 2
-        while self.source.unread and time.monotonic() < half:  # noqa: ASYNC110  bounded
+        while self._busy() and time.monotonic() < half:  # noqa: ASYNC110  bounded
             await asyncio.sleep(0.02)
         await self.source.close(until - time.monotonic())
         self._given_up.set()
         self._lanes.close()
+        self._reader.shutdown(wait=False, cancel_futures=True)
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _process(self, fetch: Fetch) -> Processed | None:
+    def _busy(self) -> bool:
+        return bool(self.source.unread) or (self._turn is not None and not self._turn.done())
+
+    async def _queue(self, fetch: Fetch, read: asyncio.Future[Batch | None]) -> None:
+        processed = await self._process(fetch, await read)
+        if processed is not None:
+            delivered = asyncio.ensure_future(self._deliver(processed))
+            self._lanes.add(fetch, processed, delivered)
+            metrics.events_repeated.inc(processed.duplicates)
+
+    async def _process(self, fetch: Fetch, read: Batch | None) -> Processed | None:
         """Run the pipeline, again while the store is away; None when nothing is held any more."""
         wait = RETRY_SECONDS
         while held := self._lanes.current(fetch):
@@ -98,7 +114,12 @@ class Intake:
             try:
                 with metrics.process_seconds.time():
                     return await asyncio.get_running_loop().run_in_executor(
-                        self._thread, process_all, self._pipeline, records, self._history
+                        self._thread,
+                        process_all,
+                        self._pipeline,
+                        records,
+                        self._history,
+                        read if records is fetch.records else None,
                     )
             except (ServiceUnavailableError, StoreError) as error:
                 log.warning("history_unknown", error=str(error), retry_seconds=wait)

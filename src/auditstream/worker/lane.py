@@ -26,7 +26,7 @@ class Slice:
     rejects: pl.DataFrame
     next_offset: int
     delivered: asyncio.Future[None]
-    since: float
+    due: float
 
     @property
     def rows(self) -> int:
@@ -82,8 +82,8 @@ class Lane:
         self.abandoned.set()
         self.drain()
 
-    async def take(self, rows: int, seconds: float) -> list[Slice]:
-        """Wait until `rows` are queued, the oldest is `seconds` old, or the lane is to end.
+    async def take(self, rows: int) -> list[Slice]:
+        """Wait until `rows` are queued, the oldest is due, or the lane is to end.
 
         Returns slices of up to `rows` rows, at least one; none when the lane is to end. They
         count as in flight until `landed`.
@@ -92,7 +92,7 @@ class Lane:
             self._changed.clear()
             wait = None
             if self._slices:
-                wait = self._slices[0].since + seconds - time.monotonic()
+                wait = self._slices[0].due - time.monotonic()
                 if wait <= 0 or self.rows >= rows:
                     break
             try:

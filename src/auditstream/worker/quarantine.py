@@ -10,7 +10,7 @@ import structlog
 from auditstream.errors import AuditStreamError
 from auditstream.pipeline.history import History
 from auditstream.pipeline.pipeline import Pipeline
-from auditstream.pipeline.records import Processed, Records
+from auditstream.pipeline.records import Batch, Processed, Records
 from auditstream.pipeline.rejects import Rejection, reject_frame
 from auditstream.store.columns import EVENT_SCHEMA
 from auditstream.worker.pending import PendingHistory
@@ -18,7 +18,19 @@ from auditstream.worker.pending import PendingHistory
 log = structlog.get_logger("auditstream.quarantine")
 
 
-def process_all(pipeline: Pipeline, records: Records, history: History) -> Processed:
+def read_all(pipeline: Pipeline, records: Records) -> Batch | None:
+    """Read a fetch ahead; None when that fails, which `process_all` then deals with. Blocks."""
+    try:
+        return pipeline.read(records)
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException:  # noqa: BLE001  a panic of Polars is no Exception
+        return None
+
+
+def process_all(
+    pipeline: Pipeline, records: Records, history: History, read: Batch | None = None
+) -> Processed:
     """Run the pipeline over a fetch, whatever its records do to it.
 
     Where a step fails, the fetch is halved until the record at fault stands alone; that one is
@@ -28,7 +40,7 @@ def process_all(pipeline: Pipeline, records: Records, history: History) -> Proce
         AuditStreamError: the history cannot be read; nothing is decided.
     """
     try:
-        return pipeline.process(records, history)
+        return pipeline.process(records, history, read)
     except (AuditStreamError, KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # noqa: BLE001  a panic of Polars is no Exception

@@ -24,6 +24,7 @@ from auditstream.worker.intake import Intake
 from auditstream.worker.registry import schema_source
 
 STOP_MARGIN: Final = 3.0
+SWITCH_SECONDS: Final = 0.0005
 
 
 def run(settings: Settings) -> None:
@@ -44,6 +45,9 @@ def run(settings: Settings) -> None:
         app = make_app(settings, intake, datadir)
         # What was imported stays: no collection need look at it again.
         gc.freeze()
+        # Polars gives up the interpreter's lock in every expression, and each time it would wait
+        # 5 ms for another thread to give it up.
+        sys.setswitchinterval(SWITCH_SECONDS)
         worker = faust.Worker(app, loglevel="WARNING", quiet=True, override_logging=False)
         limit = settings.drain_seconds + STOP_MARGIN
         threading.Thread(target=end_in_time, args=(worker, intake, limit), daemon=True).start()

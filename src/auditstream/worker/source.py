@@ -402,10 +402,12 @@ class RecordSource:
             "heartbeat.interval.ms": max(session // 10, 100),
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
-            "fetch.message.max.bytes": 4 * 1024 * 1024,
+            "fetch.message.max.bytes": 1024 * 1024,
             "fetch.wait.max.ms": 50,
-            "queued.max.messages.kbytes": 32 * 1024,
+            "queued.max.messages.kbytes": 16 * 1024,
             "queued.min.messages": 2 * self._settings.fetch_rows,
+            # How long it rests once that much is queued: a second, by default.
+            "fetch.queue.backoff.ms": 10,
             "message.max.bytes": 16 * 1024 * 1024,
         }
 

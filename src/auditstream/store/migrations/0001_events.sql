@@ -96,6 +96,7 @@ ORDER BY (workspace_id, occurred_at, event_id)
 SETTINGS
     default_compression_codec = 'ZSTD(1)',
     min_bytes_for_wide_part = 134217728,
+    merge_selector_base = 10,
     non_replicated_deduplication_window = 10000,
     fsync_after_insert = 1,
     fsync_part_directory = 1,
