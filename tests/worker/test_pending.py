@@ -64,7 +64,8 @@ def test_a_pending_role_of_a_group_is_not_a_members() -> None:
     first = processed(
         event("connection_group_added_with_role", 1, role="query", group=group, entity=entity)
     )
-    then = event("connection_member_access_changed", 2, role="view", member=ALICE, entity=entity)
+    later = {"member": ALICE, "entity": entity, "occurred_at": micros(NOW)}
+    then = event("connection_member_access_changed", 2, role="view", **later)
     result = pipeline().process(records([encode(then)]), with_pending(first.events))
     assert result.events["previous_role"].to_list() == [None]
 
