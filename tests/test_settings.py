@@ -46,10 +46,12 @@ def test_wrong_values_name_the_variable(monkeypatch: pytest.MonkeyPatch) -> None
     """Every wrong variable is named, with what it takes."""
     monkeypatch.setenv("AUDITSTREAM_APPEND_ROWS", "-3")
     monkeypatch.setenv("AUDITSTREAM_FETCH_SECONDS", "soon")
+    monkeypatch.setenv("AUDITSTREAM_KAFKA_BROKERS", "")
     with pytest.raises(ConfigurationError) as error:
         load_settings()
     assert "AUDITSTREAM_APPEND_ROWS" in str(error.value)
     assert "AUDITSTREAM_FETCH_SECONDS" in str(error.value)
+    assert "AUDITSTREAM_KAFKA_BROKERS" in str(error.value)
 
 
 def test_misspelt_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,9 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
-    kafka_brokers: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers.")
+    kafka_brokers: str = Field(
+        "127.0.0.1:9092", min_length=1, description="Kafka bootstrap servers."
+    )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="How to talk to Kafka."
     )

@@ -84,9 +84,10 @@ class System:
             process.kill()
         self.store.close()
 
-    def worker(self, name: str = "worker") -> Process:
-        """Start a worker."""
-        return self._start(name, [sys.executable, "-m", "auditstream.cli", "worker"])
+    def worker(self, name: str = "worker", **settings: object) -> Process:
+        """Start a worker; `settings` are its own, in place of the system's."""
+        environment = {f"AUDITSTREAM_{key.upper()}": str(value) for key, value in settings.items()}
+        return self._start(name, [sys.executable, "-m", "auditstream.cli", "worker"], environment)
 
     def producer(
         self, count: int, *, rate: float = 0.0, seed: int = 1, name: str = "producer"

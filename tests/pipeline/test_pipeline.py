@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 from auditstream.contract.catalogue import parse_catalogue, shipped_catalogue
 from auditstream.contract.resources import resource
 from auditstream.errors import ConfigurationError, ContractError, RuleError, StoreError
+from auditstream.pipeline.look_up import ENTITY_KEY, subject
 from auditstream.pipeline.pipeline import Pipeline
 from auditstream.pipeline.records import Processed
 from auditstream.rules.load import load_rules
@@ -81,9 +82,8 @@ def _later(past: Past, events: pl.DataFrame) -> Past:
     removals = [a.name for a in shipped_catalogue().actions.values() if "role" not in a.fields]
     touched = pl.col("role").is_not_null() | pl.col("action").is_in(removals)
     roles = events.filter(pl.col("outcome") == "success", touched).select(
-        "workspace_id",
-        "entity_id",
-        pl.coalesce("member_id", "group_id", pl.lit("")).alias("subject_id"),
+        *ENTITY_KEY,
+        *subject(),
         "occurred_at",
         "kafka_offset",
         "role",

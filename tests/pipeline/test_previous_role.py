@@ -21,15 +21,21 @@ def change(role: str | None, second: int, number: int = 1, **fields: Any) -> dic
     return event("org_user_role_changed", number, role=role, occurred_at=moment, **fields)
 
 
-def past(*rows: tuple[str | None, int], subject: str = "u2", entity: str = "workspace-1") -> Past:
-    """Return a history of roles held from a second on, from offset 0."""
+def past(
+    *rows: tuple[str | None, int],
+    subject: tuple[str, str] = ("member", "u2"),
+    entity: tuple[str, str] = ("workspace", "workspace-1"),
+) -> Past:
+    """Return a history of roles held from a second on, from offset 0; type and id name whose."""
     moments = [BEFORE + timedelta(seconds=second) for _, second in rows]
     roles = [role for role, _ in rows]
     held = {"occurred_at": moments, "role": roles, "kafka_offset": list(range(len(rows)))}
     frame = pl.DataFrame(held, schema={name: ROLE_SCHEMA[name] for name in held}).select(
         pl.lit("w1").alias("workspace_id"),
-        pl.lit(entity).alias("entity_id"),
-        pl.lit(subject).alias("subject_id"),
+        pl.lit(entity[0]).alias("entity_type"),
+        pl.lit(entity[1]).alias("entity_id"),
+        pl.lit(subject[0]).alias("subject_type"),
+        pl.lit(subject[1]).alias("subject_id"),
         "occurred_at",
         "kafka_offset",
         "role",
@@ -73,10 +79,15 @@ def test_removed_since() -> None:
 
 
 def test_others_do_not_count() -> None:
-    """Roles of another member, on another entity or in another workspace are not theirs."""
+    """Roles of another member, on another entity or in another workspace are not theirs.
+
+    Nor are those of a group or on an entity of another type that happens to have the same id.
+    """
     event_ = change("admin", 9)
-    assert roles_before(past(("viewer", 1), subject="u3"), event_) == [(None, "")]
-    assert roles_before(past(("viewer", 1), entity="e2"), event_) == [(None, "")]
+    for subject in (("member", "u3"), ("group", "u2")):
+        assert roles_before(past(("viewer", 1), subject=subject), event_) == [(None, "")]
+    for entity in (("workspace", "e2"), ("workspace_collection", "workspace-1")):
+        assert roles_before(past(("viewer", 1), entity=entity), event_) == [(None, "")]
     assert roles_before(past(("viewer", 1)), event_ | {"workspace_id": "w2"}) == [(None, "")]
 
 
@@ -117,6 +128,26 @@ def test_removal_within_a_batch() -> None:
     assert roles_before(Past(), *events) == [(None, ""), ("manage", "history"), (None, "")]
 
 
+def test_same_ids_within_a_batch() -> None:
+    """A group and a member of one id are two, so are a connection and a collection of one id."""
+    same = {"id": "7", "username": None, "email": None}
+    connection = {"type": "workspace_connection", "id": "1", "name": None}
+    collection = {"type": "workspace_collection", "id": "1", "name": None}
+    given = {"entity": connection, "group": {"id": "7", "name": None}, "role": "view"}
+    events = [
+        event("connection_group_added_with_role", 1, **given),
+        event("collection_member_added", 2, entity=collection, member=same, role="edit"),
+        event("connection_member_access_changed", 3, entity=connection, member=same, role="query"),
+        event("connection_group_access_changed", 4, **given | {"role": "manage"}),
+    ]
+    assert roles_before(Past(), *events) == [
+        (None, ""),
+        (None, ""),
+        (None, ""),
+        ("view", "history"),
+    ]
+
+
 def test_an_event_is_not_its_own_past() -> None:
     """An event that the history knows already does not come before itself."""
     history = past(("viewer", 1), ("admin", 9))
@@ -126,9 +157,9 @@ def test_an_event_is_not_its_own_past() -> None:
 
 def test_role_of_everyone() -> None:
     """A role that is nobody's in particular is everyone's on the entity."""
-    entity = "workspace_collection-1"
+    entity = ("workspace_collection", "workspace_collection-1")
     change_ = event("workspace_default_access_changed", role="manage")
-    history = past(("none", 1), subject="", entity=entity)
+    history = past(("none", 1), subject=("everyone", ""), entity=entity)
     (row,) = processed(history, change_).iter_rows(named=True)
     assert row["previous_role"] == "none"
     assert (row["role_rank"], row["previous_role_rank"], row["role_change"]) == (3, 0, 3)
@@ -136,7 +167,8 @@ def test_role_of_everyone() -> None:
 
 def test_groups() -> None:
     """A group's role is looked up under its id."""
-    history = past(("query", 1), subject="g1", entity="workspace_connection-1")
+    entity = ("workspace_connection", "workspace_connection-1")
+    history = past(("query", 1), subject=("group", "g1"), entity=entity)
     given = event("connection_group_access_changed", role="view")
     (row,) = processed(history, given).iter_rows(named=True)
     assert (row["previous_role"], row["role_change"]) == ("query", -1)
@@ -165,9 +197,10 @@ def test_who_is_asked_about() -> None:
     )
     look_up_roles(batch.events, history, ACTIONS)
     assert history.keys is not None
+    entity = ("workspace_connection", "workspace_connection-1")
     assert sorted(history.keys.rows()) == [
-        ("w1", "workspace-1", "u2", BEFORE + timedelta(seconds=1)),
-        ("w1", "workspace_connection-1", "g1", NOW - timedelta(seconds=1)),
+        ("w1", "workspace", "workspace-1", "member", "u2", BEFORE + timedelta(seconds=1)),
+        ("w1", *entity, "group", "g1", NOW - timedelta(seconds=1)),
     ]
 
 

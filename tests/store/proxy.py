@@ -32,13 +32,13 @@ class Proxy:
 
     Each INSERT takes the next of `faults`, as long as there are any; `tokens` are the
     deduplication tokens of the INSERTs that came, in order. `before_rows`, when set, is called
-    when half of the rows of an INSERT are through, before the other half is.
+    with the token when half of the rows of an INSERT are through, before the other half is.
     """
 
     def __init__(self, target: int) -> None:
         self.faults: deque[Fault] = deque()
         self.tokens: list[str] = []
-        self.before_rows: Callable[[], object] | None = None
+        self.before_rows: Callable[[str], object] | None = None
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -100,7 +100,8 @@ class Proxy:
     def _insert(self, request: bytes, server: socket.socket) -> Fault | None:
         found = _TOKEN.search(request)
         assert found is not None
-        self.tokens.append(unquote_plus(found[1].decode()))
+        token = unquote_plus(found[1].decode())
+        self.tokens.append(token)
         fault = self.faults.popleft() if self.faults else None
         middle = (request.index(_END_OF_HEAD) + len(request)) // 2
         server.sendall(request[:middle])
@@ -111,7 +112,7 @@ class Proxy:
                 pass
             return fault
         if self.before_rows is not None:
-            self.before_rows()
+            self.before_rows(token)
         server.sendall(request[middle:])
         return fault
 

@@ -147,7 +147,7 @@ class TestAppend:
         rivals = []
         for _ in frames:
             proxy = new_proxy()
-            proxy.before_rows = lambda: both.wait(30.0) if both.n_waiting < 2 else None
+            proxy.before_rows = lambda _: both.wait(30.0) if both.n_waiting < 2 else None
             rivals.append(new_store(proxy.url))
         errors = race(
             *(partial(append, *pair) for pair in zip(rivals, [0, 0], frames, strict=True))
@@ -267,7 +267,7 @@ class TestLostMessages:
         proxy = new_proxy()
         through = new_store(proxy.url, bound=1.0)
 
-        def use_up() -> None:
+        def use_up(_: str) -> None:
             proxy.before_rows = None
             store.command(
                 f"INSERT INTO {store.database}.events (stream, kafka_partition, partition_month) "

@@ -16,6 +16,7 @@ from tests.store.rows import START, STREAM, event_rows
 
 Told = tuple[str, str, str | None, str | None]
 
+TYPE = "workspace_connection"
 ODD = "it's\\ \u00e9\t\n\0 {x:String}"
 
 
@@ -53,7 +54,7 @@ def test_odd_texts_come_back(store: Store) -> None:
     )
     append_events(store, STREAM, 0, None, odd, Event())
     assert by_id(store, odd).equals(odd.select(list(PAYLOAD_SCHEMA)).sort("event_id"))
-    key = {"workspace_id": ODD, "entity_id": ODD, "subject_id": ODD}
+    key = dict.fromkeys(ROLE_KEY, ODD) | {"subject_type": "member"}
     found = StoredHistory(store).roles(pl.DataFrame([key]))
     assert found["role"].to_list() == [ODD, ODD]
 
@@ -90,15 +91,41 @@ def test_roles_of_a_subject(store: Store) -> None:
         ("workspace_default_access_changed", "success", "edit", None),
     ]
     append_events(store, STREAM, 0, None, told(story), Event())
-    keys = [("w", "e", "m1"), ("w", "e", ""), ("w", "other", "m2"), ("other", "e", "m2")]
+    asked = [("w", "e", "m1"), ("w", "e", ""), ("w", "other", "m2"), ("other", "e", "m2")]
+    keys = [
+        (workspace, TYPE, entity, "member" if subject else "everyone", subject)
+        for workspace, entity, subject in asked
+    ]
     found = StoredHistory(store).roles(pl.DataFrame(keys, schema=ROLE_KEY, orient="row"))
     assert found.schema == pl.Schema(ROLE_SCHEMA)
     assert found.sort("kafka_offset").rows() == [
-        ("w", "e", "m1", moment(0), 0, "view"),
-        ("w", "e", "m1", moment(1), 1, "manage"),
-        ("w", "e", "m1", moment(4), 4, None),
-        ("w", "e", "", moment(6), 6, "edit"),
+        ("w", TYPE, "e", "member", "m1", moment(0), 0, "view"),
+        ("w", TYPE, "e", "member", "m1", moment(1), 1, "manage"),
+        ("w", TYPE, "e", "member", "m1", moment(4), 4, None),
+        ("w", TYPE, "e", "everyone", "", moment(6), 6, "edit"),
     ]
+
+
+def test_roles_of_same_ids(store: Store) -> None:
+    """A group and a member of one id are two, and so are entities of two types with one id."""
+    rows = told(
+        [
+            ("connection_member_added_with_role", "success", "view", "7"),
+            ("connection_group_added_with_role", "success", "manage", None),
+            ("collection_member_added", "success", "edit", "7"),
+        ]
+    ).with_columns(
+        group_id=pl.Series([None, "7", None], dtype=pl.String),
+        entity_type=pl.Series([TYPE, TYPE, "workspace_collection"]),
+    )
+    append_events(store, STREAM, 0, None, rows, Event())
+    for subject, entity, role in (
+        ("member", TYPE, "view"),
+        ("group", TYPE, "manage"),
+        ("member", "workspace_collection", "edit"),
+    ):
+        keys = pl.DataFrame([("w", entity, "e", subject, "7")], schema=ROLE_KEY, orient="row")
+        assert StoredHistory(store).roles(keys)["role"].to_list() == [role]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +154,9 @@ def test_roles_since(store: Store, since: int, offsets: list[int]) -> None:
     keys = pl.DataFrame(
         {
             "workspace_id": ["w", "w"],
+            "entity_type": [TYPE, TYPE],
             "entity_id": ["e", "e"],
+            "subject_type": ["member", "member"],
             "subject_id": ["m1", "m2"],
             "since": [moment(since + 60), moment(since)],
         }
@@ -151,6 +180,7 @@ def told(story: list[Told]) -> pl.DataFrame:
     return event_rows(len(story)).with_columns(
         *columns,
         workspace_id=pl.lit("w"),
+        entity_type=pl.lit(TYPE),
         entity_id=pl.lit("e"),
         group_id=pl.lit(None, pl.String),
         occurred_at=pl.Series([moment(number) for number in range(len(story))]).cast(

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from auditstream.contract.catalogue import shipped_catalogue
+from auditstream.pipeline.look_up import ROLE_SCHEMA
 from auditstream.pipeline.pipeline import Pipeline
 from auditstream.pipeline.records import Processed, Records
 from auditstream.rules.load import load_rules
@@ -16,16 +17,6 @@ from auditstream.story.malformed import KINDS, encode
 
 NOW = datetime(2026, 3, 18, 15, 30, tzinfo=UTC)
 SOURCE = {"service": "test", "epoch": 1}
-ROLES = pl.Schema(
-    {
-        "workspace_id": pl.String(),
-        "entity_id": pl.String(),
-        "subject_id": pl.String(),
-        "occurred_at": pl.Datetime("us", "UTC"),
-        "kafka_offset": pl.Int64(),
-        "role": pl.String(),
-    }
-)
 
 
 class NoHistory:
@@ -37,7 +28,7 @@ class NoHistory:
 
     def roles(self, keys: pl.DataFrame) -> pl.DataFrame:
         """Return no roles."""
-        return pl.DataFrame(schema=ROLES)
+        return pl.DataFrame(schema=ROLE_SCHEMA)
 
 
 def processed(story: Story) -> Processed:

@@ -57,6 +57,19 @@ def test_a_pending_role_is_known() -> None:
     assert [alert.rule_id for alert in result.alerts] == ["role_escalation"]
 
 
+def test_a_pending_role_of_a_group_is_not_a_members() -> None:
+    """A group that has the id of a member is not the member."""
+    entity = {"type": "workspace_connection", "id": "c-1", "name": None}
+    group = {"id": ALICE["id"], "name": None}
+    first = processed(
+        event("connection_group_added_with_role", 1, role="query", group=group, entity=entity)
+    )
+    later = {"member": ALICE, "entity": entity, "occurred_at": micros(NOW)}
+    then = event("connection_member_access_changed", 2, role="view", **later)
+    result = pipeline().process(records([encode(then)]), with_pending(first.events))
+    assert result.events["previous_role"].to_list() == [None]
+
+
 def test_a_pending_removal_ends_a_role() -> None:
     """After a removal that is not stored yet there is no previous role."""
     connection = {"type": "workspace_connection", "id": "c-1", "name": None}

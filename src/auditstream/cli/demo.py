@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 EXAMPLE: Final = "auditstream demo --events 10000 --exit"
 INTERRUPTED: Final = 130
+DAY_SECONDS: Final = 86_400
 
 
 class Output(StrEnum):
@@ -96,19 +97,22 @@ def _stack(story: Story, progress: Console) -> Iterator[tuple[Stack, Path]]:
     from auditstream.cli.running import announced
     from auditstream.cli.stack import running_stack, stopped_by_signals
     from auditstream.settings import Settings
+    from auditstream.story.clock import DAYS
 
+    # The days of the story are told at once: that its events come days after is not late here.
+    settings = Settings.model_construct(late_seconds=float((DAYS + 1) * DAY_SECONDS))
     with (
         stopped_by_signals(),
         tempfile.TemporaryDirectory(prefix="auditstream-", ignore_cleanup_errors=True) as name,
         progress.status("starting") as status,
-        running_stack(Path(name), Settings.model_construct(), status.update) as stack,
+        running_stack(Path(name), settings, status.update) as stack,
         announced("demo", stack.settings),
     ):
         status.stop()
         if progress.is_terminal:
             progress.print(
-                f"Publishing a story of {story.events:,} records in {story.workspaces} workspaces, "
-                f"seed {story.seed}"
+                f"Publishing a week of {story.workspaces} workspaces at once, {story.events:,} "
+                f"records, seed {story.seed}"
             )
         yield stack, Path(name)
 

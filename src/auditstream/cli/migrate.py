@@ -20,7 +20,10 @@ def run_migrations(
         bool, typer.Option("--topics", help="Also make the Kafka topics that are missing.")
     ] = False,
 ) -> None:
-    """Make the tables in ClickHouse, or bring them up to date; safe to run again and at once."""
+    """Make the tables in ClickHouse, or bring them up to date.
+
+    Safe to run again, and to be run by several processes at once.
+    """
     from auditstream.alerts.topics import ensure_topics
     from auditstream.cli.target import catalogue_of
     from auditstream.settings import load_settings

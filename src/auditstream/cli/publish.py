@@ -8,7 +8,11 @@ import typer
 
 from auditstream.cli.target import BrokersOption, target
 
-EXAMPLE: Final = "auditstream publish events.jsonl"
+EXAMPLE: Final = (
+    "echo '"
+    '{"action": "group_created", "workspace": "acme", "actor": "ada", "group": "Finance"}'
+    "' | auditstream publish -"
+)
 SERVICE: Final = "auditstream-publish"
 UNREACHABLE: Final = 3
 

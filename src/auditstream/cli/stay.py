@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import IO, Final, Never
@@ -13,11 +15,12 @@ from rich.text import Text
 from auditstream.cli.stack import Stack
 
 POLL_SECONDS: Final = 0.3
+NAME: Final = "auditstream"
 COMMANDS: Final = (
     ("auditstream sql", "a SQL shell with completion; the table is events"),
     ("auditstream alerts list", "the alerts so far"),
     ("auditstream rejects list", "what could not be stored, and why"),
-    ("auditstream publish events.jsonl", "publish events of your own"),
+    ("auditstream publish events.jsonl", "publish events of your own; --help shows a line"),
 )
 NEXT: Final = (
     ("auditstream demo", "stays up after the summary, for queries of your own"),
@@ -44,7 +47,7 @@ def stay(stack: Stack, directory: Path, console: Console) -> Never:
         console.print(Text("\nUp until Ctrl-C", style="bold"))
         console.print(_pairs(*places))
         console.print(Text("\nTry in another terminal", style="bold"))
-        console.print(_pairs(*COMMANDS))
+        console.print(_commands(*COMMANDS))
         console.print(Text("\nNew alerts appear here.", style="dim"))
         while True:
             stack.check()
@@ -55,12 +58,24 @@ def stay(stack: Stack, directory: Path, console: Console) -> Never:
 def print_next(console: Console) -> None:
     """Say how to go on once the demo has ended."""
     console.print(Text("\nHow to go on", style="bold"))
-    console.print(_pairs(*NEXT))
+    console.print(_commands(*NEXT))
+
+
+def program() -> str:
+    """Return how to call this program: its name where the shell finds it, else as it was called."""
+    called, found = Path(sys.argv[0]), shutil.which(NAME)
+    if called.name != NAME or (found is not None and called.samefile(found)):
+        return NAME
+    return str(called)
 
 
 def _print_new(alerts: IO[str], console: Console) -> None:
     while line := alerts.readline():
         console.print(Text(line.rstrip("\n")))
+
+
+def _commands(*pairs: tuple[str, str]) -> Table:
+    return _pairs(*((f"{program()}{left.removeprefix(NAME)}", right) for left, right in pairs))
 
 
 def _pairs(*pairs: tuple[str, str]) -> Table:

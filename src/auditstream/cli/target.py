@@ -45,6 +45,8 @@ def target(url: str | None = None, brokers: str | None = None) -> Settings:
         return settings
     running = find_running()
     if running is None:
+        if sys.stderr.isatty():
+            sys.stderr.write("no demo or up runs on this machine: trying the default addresses\n")
         return settings
     if sys.stderr.isatty():
         sys.stderr.write(f"using the {running.command} that runs as process {running.pid}\n")

@@ -22,6 +22,9 @@ def run_worker() -> None:
     `auditstream migrate`. Settings come from the environment: see `auditstream config`.
     """
     from auditstream.settings import load_settings
+    from auditstream.worker.reach import reach_kafka
     from auditstream.worker.run import run
 
-    run(load_settings())
+    settings = load_settings()
+    reach_kafka(settings)
+    run(settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 
 import fastavro
 from fastavro.types import Schema
@@ -13,6 +13,8 @@ from fastavro.types import Schema
 from auditstream.contract.fields import Field, event_fields
 from auditstream.contract.schemas import FRAME, JsonSchema, load_schema
 from auditstream.errors import Problem
+
+NO_CHOICE: Final = "it chooses a type or a symbol that is not there"
 
 
 def read_datum(value: bytes, writer: Schema) -> dict[str, Any] | Problem:
@@ -29,7 +31,7 @@ def read_datum(value: bytes, writer: Schema) -> dict[str, Any] | Problem:
     except Exception as error:  # noqa: BLE001  (damaged bytes raise whatever they lead to)
         if isinstance(error, EOFError | IndexError) and source.tell() >= len(value):
             return Problem("truncated", "", "the datum ends before its schema does")
-        text = f"{type(error).__name__}: {error}"
+        text = NO_CHOICE if isinstance(error, IndexError) else f"{type(error).__name__}: {error}"
         return Problem("not_avro", "", f"the bytes are not a datum of the schema: {text}"[:500])
     if rest := len(value) - source.tell():
         return Problem("trailing_bytes", "", f"{rest} bytes follow after the end of the datum")

@@ -11,8 +11,9 @@ from auditstream.store.columns import PAYLOAD_SCHEMA
 PAYLOAD: Final = tuple(PAYLOAD_SCHEMA)
 """What an event says, without who sent it: what is compared when an event id repeats."""
 
-ROLE_KEY: Final = ("workspace_id", "entity_id", "subject_id")
-"""Whose role on what: `subject_id` is the member's or the group's id, "" stands for everyone."""
+ROLE_KEY: Final = ("workspace_id", "entity_type", "entity_id", "subject_type", "subject_id")
+"""Whose role on what: `subject_type` is "member", "group" or "everyone", `subject_id` the id of the
+member or the group, "" for everyone. Ids need to be unique only among those of one type."""
 
 
 class History(Protocol):

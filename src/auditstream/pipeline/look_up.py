@@ -5,12 +5,15 @@ Each function blocks until the history answers, and raises AuditStreamError when
 
 from __future__ import annotations
 
+from typing import Final
+
 import polars as pl
 
 from auditstream.pipeline.actions import FORBIDDEN, Actions
 from auditstream.pipeline.history import PAYLOAD, ROLE_KEY, History
 from auditstream.store.columns import EVENT_SCHEMA, PAYLOAD_SCHEMA, Schema
 
+ENTITY_KEY: Final = ("workspace_id", "entity_type", "entity_id")
 ROLE_SCHEMA: Schema = {
     **dict.fromkeys(ROLE_KEY, pl.String),
     "occurred_at": EVENT_SCHEMA["occurred_at"],
@@ -33,11 +36,7 @@ def look_up_roles(events: pl.DataFrame, history: History, actions: Actions) -> p
     Columns: `ROLE_KEY`, `occurred_at`, `kafka_offset`, `role` (null: removed).
     """
     asking = events.select(
-        "workspace_id",
-        "entity_id",
-        "occurred_at",
-        subject_id=subject_id(),
-        asked=lacks_previous_role(actions),
+        *ENTITY_KEY, *subject(), "occurred_at", asked=lacks_previous_role(actions)
     ).filter("asked")
     keys = asking.group_by(ROLE_KEY).agg(since=pl.col("occurred_at").min())
     if keys.is_empty():
@@ -62,6 +61,14 @@ def lacks_previous_role(actions: Actions) -> pl.Expr:
     return wanted & pl.col("previous_role").is_null()
 
 
-def subject_id() -> pl.Expr:
-    """Return whose role it is: the member's id, or the group's, "" for everyone."""
-    return pl.coalesce("member_id", "group_id", pl.lit(""))
+def subject() -> tuple[pl.Expr, pl.Expr]:
+    """Return whose role it is: `subject_type` and `subject_id` as in `ROLE_KEY`."""
+    kind = (
+        pl.when(pl.col("member_id").is_not_null())
+        .then(pl.lit("member"))
+        .when(pl.col("group_id").is_not_null())
+        .then(pl.lit("group"))
+        .otherwise(pl.lit("everyone"))
+    )
+    name = pl.coalesce("member_id", "group_id", pl.lit(""))
+    return kind.alias("subject_type"), name.alias("subject_id")

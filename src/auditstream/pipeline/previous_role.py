@@ -8,7 +8,7 @@ import polars as pl
 
 from auditstream.pipeline.actions import Actions
 from auditstream.pipeline.history import ROLE_KEY
-from auditstream.pipeline.look_up import lacks_previous_role, subject_id, touches_role
+from auditstream.pipeline.look_up import ENTITY_KEY, lacks_previous_role, subject, touches_role
 
 REMOVED: Final = ""
 
@@ -40,12 +40,11 @@ def with_previous_role(events: pl.DataFrame, known: pl.DataFrame, actions: Actio
 def _last_roles(events: pl.DataFrame, known: pl.DataFrame, actions: Actions) -> pl.DataFrame:
     touched = events.select(
         "row",
-        "workspace_id",
-        "entity_id",
+        *ENTITY_KEY,
+        *subject(),
         "occurred_at",
         "kafka_offset",
         "role",
-        subject_id=subject_id(),
         asked=lacks_previous_role(actions),
         counts=pl.col("outcome") == "success",
         touches=touches_role(actions),

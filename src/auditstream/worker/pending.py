@@ -8,7 +8,7 @@ import polars as pl
 
 from auditstream.contract.catalogue import Catalogue
 from auditstream.pipeline.history import PAYLOAD, ROLE_KEY, History
-from auditstream.pipeline.look_up import ROLE_SCHEMA, subject_id
+from auditstream.pipeline.look_up import ROLE_SCHEMA, subject
 
 Frames = Callable[[], Sequence[pl.DataFrame]]
 """Returns the events that are not yet in the table, as frames of the pipeline's columns."""
@@ -46,7 +46,7 @@ class PendingHistory:
         )
         pending = [
             frame.filter(touched)
-            .with_columns(subject_id=subject_id())
+            .with_columns(*subject())
             .select(list(ROLE_SCHEMA))
             .join(keys, on=ROLE_KEY, how="semi")
             for frame in self._pending()

@@ -57,7 +57,11 @@ def _headline(counts: Counts, seconds: float) -> RenderableType:
     table.add_column(style="dim")
     for name, number, meaning in (
         ("  published", counts.published, "records, by the producers' own count"),
-        ("  rejected", counts.table.rejected, "are no events: kept with their bytes and a reason"),
+        (
+            "  rejected",
+            counts.table.rejected,
+            "kept with their bytes and a reason",
+        ),
         ("  repeated", counts.topic.repeats, "were sent twice by their producer"),
         ("  stored", stored, "rows of audit.events, no event id twice"),
     ):

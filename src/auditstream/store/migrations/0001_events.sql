@@ -66,8 +66,8 @@ CREATE TABLE IF NOT EXISTS {database}.events
     ip_class LowCardinality(String) COMMENT 'What kind of address actor_ip is, for example private, public or loopback; empty without one.',
     country LowCardinality(Nullable(String)) COMMENT 'ISO code of the country of actor_ip, where a database of addresses is configured.',
     network LowCardinality(Nullable(String)) COMMENT 'Organisation whose network actor_ip belongs to, where a database of networks is configured.',
-    delay_seconds Float32 COMMENT 'Seconds from occurred_at to ingested_at.',
-    is_late Bool COMMENT 'Whether the event arrived later than it should.',
+    delay_seconds Float32 COMMENT 'Seconds from occurred_at to ingested_at: long where an event waited for Kafka or a worker, or was published afterwards.',
+    is_late Bool COMMENT 'Whether delay_seconds was above the worker''s setting AUDITSTREAM_LATE_SECONDS, by default five minutes.',
     ocsf_class_uid UInt16 COMMENT 'Class of the action in the Open Cybersecurity Schema Framework.',
     ocsf_activity_id UInt8 COMMENT 'Activity of the action within that class.',
 
