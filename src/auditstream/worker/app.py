@@ -9,6 +9,7 @@ from typing import Any
 import faust
 import structlog
 from faust.types.auth import CredentialsT
+from mode import Service
 
 from auditstream.alerts.topic import AlertRecordError, decode_alert
 from auditstream.settings import Settings
@@ -52,7 +53,6 @@ def make_app(settings: Settings, intake: Intake, datadir: str) -> faust.App:
     @app.task  # type: ignore[untyped-decorator]
     async def store_events() -> None:
         """Take every fetch of the events topic in, until the source ends."""
-        await intake.start()
         async for fetch in app.stream(intake.source):
             await intake.take(fetch)
 
@@ -61,6 +61,22 @@ def make_app(settings: Settings, intake: Intake, datadir: str) -> faust.App:
         await intake.stop()
 
     return app
+
+
+class Reading(Service):
+    """Joins the group of the events topic before Faust joins its own: both take their time."""
+
+    def __init__(self, intake: Intake) -> None:
+        super().__init__()
+        self._intake = intake
+
+    async def on_start(self) -> None:
+        """Begin to read; what is read waits until the app takes it."""
+        await self._intake.start()
+
+    async def on_stop(self) -> None:
+        """Leave the group, if the app has not come so far as to do it."""
+        await self._intake.stop()
 
 
 def broker_credentials(settings: Settings) -> CredentialsT | None:

@@ -19,7 +19,7 @@ from prometheus_client import start_http_server
 from auditstream.pipeline.pipeline import Pipeline
 from auditstream.settings import Settings
 from auditstream.store.connection import connect
-from auditstream.worker.app import make_app
+from auditstream.worker.app import Reading, make_app
 from auditstream.worker.intake import Intake
 from auditstream.worker.registry import schema_source
 
@@ -48,7 +48,9 @@ def run(settings: Settings) -> None:
         # Polars gives up the interpreter's lock in every expression, and each time it would wait
         # 5 ms for another thread to give it up.
         sys.setswitchinterval(SWITCH_SECONDS)
-        worker = faust.Worker(app, loglevel="WARNING", quiet=True, override_logging=False)
+        worker = faust.Worker(
+            app, Reading(intake), loglevel="WARNING", quiet=True, override_logging=False
+        )
         limit = settings.drain_seconds + STOP_MARGIN
         threading.Thread(target=end_in_time, args=(worker, intake, limit), daemon=True).start()
         worker.execute_from_commandline()
