@@ -11,8 +11,8 @@ import polars as pl
 
 from auditstream.contract.alert import Alert, Evidence, alert_id
 from auditstream.pipeline.sentence import fill, neutral, shown, tell
-from auditstream.rules.compile import compile_rule
 from auditstream.rules.rule import Rule
+from auditstream.rules.to_polars import compile_polars
 
 MAX_EVIDENCE: Final = 100
 """Events that an alert names; it may stand for more."""
@@ -41,9 +41,13 @@ class Detector:
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
+        rules = [rule for rule in rules if rule.alerts]
         self._rules = {rule.name: rule for rule in rules}
-        self._fires = [compile_rule(rule).alias(rule.name) for rule in rules]
-        self._sentences = {rule.name: fill(rule.sentence) for rule in rules}
+        self._fires = [compile_polars(rule).alias(rule.name) for rule in rules]
+        self._sentences = {
+            rule.name: fill(rule.sentence) if rule.sentence else pl.col("sentence")
+            for rule in rules
+        }
 
     def detect(self, events: pl.DataFrame, now: datetime) -> tuple[Alert, ...]:
         """Return the alerts of enriched events: one for each rule, group and window.
