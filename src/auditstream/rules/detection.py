@@ -28,6 +28,9 @@ from auditstream.rules.regex import RegexError, canonical_regex
 from auditstream.rules.tree import And, Equals, Holds, Not, Or, Source, Tree
 from auditstream.rules.values import ValueProblem, Values
 
+EXACT: Final = 2**53
+"""Largest number that pySigma hands on as it is."""
+
 _PLAIN: Final = (str, int, float, bool, type(None))
 
 
@@ -115,6 +118,8 @@ def _item(key: str | None, value: Any, path: Path, place: Place) -> SigmaDetecti
         if not isinstance(item, _PLAIN):
             kind = type(item).__name__
             place.fail((*path, number), f"{key}: {item!r} is a {kind}; quote it if it is text")
+        if isinstance(item, int | float) and abs(item) > EXACT:
+            place.fail(path, f"{key}: {item} is too large to be compared exactly")
     location = SigmaRuleLocation(FilePath(place.origin), place.line(path))
     try:
         return SigmaDetectionItem.from_mapping(key, value, location, _POLICY)
