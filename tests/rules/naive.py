@@ -9,7 +9,9 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from ipaddress import ip_address, ip_network
+from types import CodeType
 from typing import Any
 
 import polars as pl
@@ -21,26 +23,26 @@ Event = Mapping[str, Any]
 
 def fires(detection: Mapping[str, Any], event: Event) -> bool:
     """Return whether a detection section, its condition included, holds for an event."""
-    names = [name for name in detection if name != "condition"]
 
     def of(name: str) -> bool:
         return definition_holds(detection[name], event)
 
-    text = re.sub(
-        r"\b(1|all) of ([a-z0-9_*]+)",
-        lambda found: (
-            "("
-            + (" or " if found[1] == "1" else " and ").join(
-                f"of({name!r})"
-                for name in names
-                if found[2] == "them" or re.fullmatch(found[2].replace("*", ".*"), name)
-            )
-            + ")"
-        ),
-        detection["condition"],
-    )
-    pattern = rf"(?<!['\w])({'|'.join(map(re.escape, names))})(?!['\w])"
-    return bool(eval(re.sub(pattern, r"of('\1')", text), {"of": of}))  # noqa: S307
+    names = tuple(name for name in detection if name != "condition")
+    return bool(eval(program(detection["condition"], names), {"of": of}))  # noqa: S307
+
+
+@cache
+def program(condition: str, names: tuple[str, ...]) -> CodeType:
+    """Return a condition as an expression of Python that asks `of` for each detection."""
+
+    def spelled_out(found: re.Match[str]) -> str:
+        wanted = ".*" if found[2] == "them" else found[2].replace("*", ".*")
+        chosen = [name for name in names if re.fullmatch(wanted, name)]
+        return f"({(' or ' if found[1] == '1' else ' and ').join(chosen)})"
+
+    text = re.sub(r"\b(1|all) of ([\w*]+)", spelled_out, condition)
+    pattern = rf"(?<!\w)({'|'.join(map(re.escape, names))})(?!\w)"
+    return compile(re.sub(pattern, r"of('\1')", text), "condition", "eval")
 
 
 def definition_holds(definition: Any, event: Event) -> bool:

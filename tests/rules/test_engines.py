@@ -82,6 +82,4 @@ def agree(found: Hits) -> None:
     for _, detection, tree, number, hits in sorted(wrong, key=lambda item: item[0])[:1]:
         event = events.select(*texts_of_events).row(number, named=True)
         fires = f"{tree} fires: {number in hits}"
-        pytest.fail(f"{len(wrong)} rules, first {detection}
-{fires}
-{event}")
+        pytest.fail(f"{len(wrong)} rules, first {detection}\n{fires}\n{event}")
