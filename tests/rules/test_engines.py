@@ -31,7 +31,7 @@ def rule_of(detection: dict[str, Any]) -> Rule | str:
         "detection": detection,
     }
     try:
-        return parse_rule(yaml.safe_dump(document, allow_unicode=True), "generated.yml")
+        return parse_rule(yaml.safe_dump(document), "generated.yml")
     except RuleError as error:
         if not any(words in error.message for words in REFUSALS):
             raise

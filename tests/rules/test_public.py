@@ -33,7 +33,7 @@ def rules() -> tuple[dict[str, Rule], dict[str, str]]:
     refused: dict[str, str] = {}
     for name, document in public_rules().items():
         try:
-            read[name] = parse_rule(yaml.safe_dump(document, allow_unicode=True), name)
+            read[name] = parse_rule(yaml.safe_dump(document), name)
         except RuleError as error:
             refused[name] = error.message
     return read, refused

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import polars as pl
 import re2
 
-from auditstream.rules.fold import variants
+from auditstream.rules.fold import fold, variants
 
 MAX_REPEAT: Final = 1_000
 """What RE2 repeats at most, nested repeats multiplied."""
@@ -43,8 +43,18 @@ class _Flags(NamedTuple):
     dot_all: bool
 
 
+class Canonical(NamedTuple):
+    """An expression in canonical form, and folded texts of which each find holds one.
+
+    `literals` is empty where no such texts are known.
+    """
+
+    pattern: str
+    literals: tuple[str, ...]
+
+
 @lru_cache(4_096)
-def canonical_regex(text: str, flags: str = "") -> str:
+def canonical_regex(text: str, flags: str = "") -> Canonical:
     """Return an expression, which may have the flags i, m and s, in canonical form.
 
     Raises:
@@ -57,7 +67,7 @@ def canonical_regex(text: str, flags: str = "") -> str:
     if parser.repeats > MAX_REPEAT:
         raise RegexError(f"repeats of more than {MAX_REPEAT} are not supported")
     _compile(pattern)
-    return pattern
+    return Canonical(pattern, tuple(parser.literals) if all(parser.literals) else ())
 
 
 def _compile(pattern: str) -> None:
@@ -88,7 +98,9 @@ class _Parser:
         self._text = text
         self._at = 0
         self.repeats = 1
+        self.literals: list[str] = []
         self._depth = 0
+        self._letter = ""
 
     @property
     def done(self) -> bool:
@@ -104,17 +116,26 @@ class _Parser:
 
     def _sequence(self, flags: _Flags) -> tuple[str, _Flags]:
         pieces: list[str] = []
+        runs = [""]
         while not self.done and self._peek() not in "|)":
             if changed := self._inline_flags(flags):
                 flags = changed
                 continue
             outer, self.repeats = self.repeats, 1
+            self._letter = ""
             atom, repeatable = self._atom(flags)
+            letter = self._letter
             quantifier, most = self._quantifier()
             if quantifier and not repeatable:
                 raise RegexError(f"{quantifier} has nothing to repeat")
             self.repeats = max(outer, self.repeats * most)
             pieces.append(atom + quantifier)
+            if letter and quantifier in ("", "+"):
+                runs[-1] += fold(letter)
+            if not letter or quantifier:
+                runs.append("")
+        if self._depth == 0:
+            self.literals.append(max(runs, key=len))
         return "".join(pieces), flags
 
     def _atom(self, flags: _Flags) -> tuple[str, bool]:
@@ -132,6 +153,7 @@ class _Parser:
         if letter in "*+?":
             raise RegexError(f"{letter} has nothing to repeat")
         if letter != "\\":
+            self._letter = letter
             return _cased(ord(letter), flags), True
         return self._escape(flags)
 
@@ -148,7 +170,9 @@ class _Parser:
         if letter.lower() in _CLASSES:
             ranges = _CLASSES[letter.lower()]
             return _ranges(_complement(ranges) if letter.isupper() else ranges), True
-        return _cased(self._escaped_character(letter), flags), True
+        number = self._escaped_character(letter)
+        self._letter = chr(number)
+        return _cased(number, flags), True
 
     def _escaped_character(self, letter: str) -> int:
         if letter in _CONTROLS:
@@ -185,6 +209,7 @@ class _Parser:
         self._depth -= 1
         if not self._take(")"):
             raise RegexError("a group is not closed")
+        self._letter = ""
         return f"(?:{inner})"
 
     def _name(self) -> None:

@@ -70,9 +70,13 @@ ONE: Literal[1] = 1
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Text in which a regular expression of canonical form finds something."""
+    """Text in which a regular expression of canonical form finds something.
+
+    The text then holds, folded, one of `literals`; none are given where none are known.
+    """
 
     pattern: str
+    literals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

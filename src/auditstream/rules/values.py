@@ -214,7 +214,7 @@ def _test_of(name: str, value: SigmaString | SigmaRegularExpression) -> Test:
     if isinstance(value, SigmaRegularExpression):
         flags = "".join(_FLAGS[flag] for flag in sorted(value.flags, key=lambda item: item.name))
         try:
-            return Matches(canonical_regex(value.regexp.to_plain(regex=True), flags))
+            return Matches(*canonical_regex(value.regexp.to_plain(regex=True), flags))
         except RegexError as error:
             raise ValueProblem(f"{name}: regular expression: {error}") from None
     cased = isinstance(value, SigmaCasedString)
