@@ -97,8 +97,11 @@ def _rule(number: int, draw: random.Random) -> Rule:
     if draw.random() < 0.8:
         actions = sorted(shipped_catalogue().actions)
         selection["action"] = draw.sample(actions, draw.randrange(1, 4))
-    for name, value in draw.sample(_things(number, draw), draw.randrange(1, 3)):
-        selection[name] = value
+    if number % 200 == 7:  # one that finds something in every batch
+        selection["actor_username"] = f"Person{number % 60}"
+        selection["outcome"] = "denied"
+    else:
+        selection |= dict(draw.sample(_things(number, draw), draw.randrange(1, 3)))
     detection: dict[str, Any] = {"selection": selection, "condition": "selection"}
     if draw.random() < 0.4:
         detection["exception"] = dict(draw.sample(_exceptions(number, draw), 1))

@@ -11,6 +11,7 @@ import yaml
 
 from auditstream.errors import RuleError
 from auditstream.rules.load import parse_rule
+from auditstream.rules.matcher import Matcher
 from auditstream.rules.rule import Rule
 from tests.rules import naive
 from tests.rules.engines import History, Hits, stream_hits
@@ -63,6 +64,24 @@ def test_stream() -> None:
     agree(found)
     assert len(pairs) > RULES / 2
     assert sum(0 < len(hits) < events.height for hits in expected) > len(pairs) / 2
+
+
+def test_matcher() -> None:
+    """All rules together find what each finds alone, whatever was seen before."""
+    pairs, events, _ = cases()
+    matcher = Matcher([rule for _, rule in pairs])
+    for batch in (events.head(7), events, events.head(0), events):
+        found = matcher.match(batch)
+        assert set(found) <= set(range(len(pairs)))
+    agree([found[number].tolist() if number in found else [] for number in range(len(pairs))])
+
+
+def test_actions_are_all_that_can_fire() -> None:
+    """A rule fires for no action but those it names as possible."""
+    pairs, events, expected = cases()
+    actions = events["action"]
+    for (_, rule), hits in zip(pairs, expected, strict=True):
+        assert {actions[hit] for hit in hits} <= rule.actions
 
 
 def test_history(history: History) -> None:

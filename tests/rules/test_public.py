@@ -11,6 +11,7 @@ import yaml
 
 from auditstream.errors import RuleError
 from auditstream.rules.load import parse_rule
+from auditstream.rules.matcher import Matcher
 from auditstream.rules.rule import Rule
 from tests.rules import naive
 from tests.rules.engines import History, Hits, stream_hits
@@ -81,6 +82,14 @@ def test_stream() -> None:
     frame, _ = events()
     assert disagreements(stream_hits([*rules()[0].values()], frame)) == []
     assert sum(map(bool, expected())) > 0.9 * len(expected())
+
+
+def test_matcher() -> None:
+    """All rules together find what each finds alone."""
+    frame, _ = events()
+    found = Matcher([*rules()[0].values()]).match(frame)
+    hits = [found[number].tolist() if number in found else [] for number in range(len(expected()))]
+    assert disagreements(hits) == []
 
 
 def test_history(history: History) -> None:

@@ -41,10 +41,11 @@ def variants() -> dict[int, tuple[int, ...]]:
 
     A character that folds to several (İ) is like no other.
     """
-    numbers = [number for number in range(_END) if number not in _SURROGATES]
-    texts = pl.Series([chr(number) for number in numbers])
-    folded = texts.to_frame("text").select("text", folded=fold_expr(pl.col("text")))
-    groups: dict[str, list[int]] = {}
-    for text, form in folded.filter(pl.col("folded").str.len_chars() == 1).iter_rows():
-        groups.setdefault(form, []).append(ord(text))
-    return {number: tuple(group) for group in groups.values() if len(group) > 1 for number in group}
+    texts = pl.DataFrame({"text": [chr(n) for n in range(_END) if n not in _SURROGATES]})
+    groups = (
+        texts.group_by(fold_expr(pl.col("text")).alias("folded"))
+        .agg("text")
+        .filter(pl.col("folded").str.len_chars() == 1, pl.col("text").list.len() > 1)
+    )
+    alike = (tuple(sorted(map(ord, group))) for group in groups["text"])
+    return {number: group for group in alike for number in group}

@@ -18,12 +18,13 @@ import numpy.typing as npt
 import polars as pl
 
 from auditstream.rules.arrays import array_name, array_pairs
-from auditstream.rules.classes import TextClasses, is_searchable
+from auditstream.rules.classes import Codes, TextClasses, is_searchable
 from auditstream.rules.rule import Rule
-from auditstream.rules.to_polars import tree_expr
+from auditstream.rules.to_polars import time_part, tree_expr
 from auditstream.rules.tree import (
     Absent,
     And,
+    Array,
     Column,
     Holds,
     Leaf,
@@ -31,6 +32,7 @@ from auditstream.rules.tree import (
     Or,
     Same,
     Shared,
+    TimePart,
     Tree,
     leaves,
 )
@@ -43,7 +45,6 @@ ARRAYS: Final = "arrays"
 
 Key: TypeAlias = tuple[int, ...]
 Truth: TypeAlias = Callable[[Leaf], bool]
-Codes: TypeAlias = npt.NDArray[np.int64]
 
 
 class Matcher:
@@ -54,6 +55,7 @@ class Matcher:
         self._columns: dict[str, TextClasses] = {}
         self._arrays: dict[str, int] = {}
         self._values = TextClasses()
+        self._times: dict[str, pl.Expr] = {}
         self._direct: dict[Leaf, int] = {}
         for tree in self._trees:
             for leaf in leaves(tree):
@@ -66,7 +68,8 @@ class Matcher:
             _packed(direct[start : start + BITS]).alias(str(place))
             for place, start in enumerate(words)
         ]
-        self._groups = [*self._columns, ARRAYS, *map(str, range(len(self._expressions)))]
+        self._expressions += [part.alias(name) for name, part in self._times.items()]
+        self._groups = [*self._columns, ARRAYS, *map(str, range(len(words))), *self._times]
         self._places = {name: place for place, name in enumerate(self._groups)}
         self._local: list[list[tuple[int, Tree]]] = [[] for _ in self._groups]
         self._rest: dict[int, list[Tree]] = {}
@@ -111,6 +114,9 @@ class Matcher:
         if isinstance(leaf, Same | Shared):
             self._direct.setdefault(leaf, len(self._direct))
             return
+        if time := _time(leaf):
+            self._times.setdefault(_time_group(*time), _part(*time))
+            return
         searchable = isinstance(leaf, Absent) or is_searchable(leaf.test)
         if not isinstance(leaf.source, Column):
             if searchable:
@@ -132,6 +138,8 @@ class Matcher:
         if leaf in self._direct:
             return str(self._direct[leaf] // BITS)
         assert not isinstance(leaf, Same | Shared)  # noqa: S101 - those are direct
+        if time := _time(leaf):
+            return _time_group(*time)
         return leaf.source.name if isinstance(leaf.source, Column) else ARRAYS
 
     def _split(self, number: int, tree: Tree) -> None:
@@ -174,7 +182,9 @@ class Matcher:
                 return bool(code >> (self._direct[leaf] % BITS) & 1)
             assert not isinstance(leaf, Same | Shared)  # noqa: S101 - those are direct
             if not isinstance(leaf.source, Column):
-                return self._in_arrays(leaf, code)
+                return self._in_arrays(leaf, leaf.source, code)
+            if time := _time(leaf):
+                return code == time[1].number
             classes = self._columns[leaf.source.name]
             if isinstance(leaf, Absent):
                 return classes.is_absent(code)
@@ -182,8 +192,8 @@ class Matcher:
 
         return truth
 
-    def _in_arrays(self, leaf: Holds | Absent, code: int) -> bool:
-        wanted = self._arrays[array_name(leaf.source)]
+    def _in_arrays(self, leaf: Holds | Absent, source: Array, code: int) -> bool:
+        wanted = self._arrays[array_name(source)]
         classes = [value for name, value in self._pairs[code] if name == wanted]
         if isinstance(leaf, Absent):
             return not classes
@@ -216,6 +226,20 @@ class Matcher:
             parts = (pair.split(":") for pair in text.split(","))
             self._pairs.append(frozenset((int(name), int(value)) for name, value in parts))
         return number
+
+
+def _time(leaf: Leaf) -> tuple[Column, TimePart] | None:
+    if not isinstance(leaf, Holds) or not isinstance(leaf.source, Column):
+        return None
+    return (leaf.source, leaf.test) if isinstance(leaf.test, TimePart) else None
+
+
+def _time_group(column: Column, test: TimePart) -> str:
+    return f"{column.name}/{test.unit}"
+
+
+def _part(column: Column, test: TimePart) -> pl.Expr:
+    return time_part(test.unit, pl.col(column.name)).cast(pl.Int64).fill_null(-1)
 
 
 def _packed(direct: Sequence[Leaf]) -> pl.Expr:

@@ -35,8 +35,8 @@ from auditstream.rules.tree import (
     Shared,
     Source,
     Test,
-    TimePart,
     Tree,
+    Unit,
     Within,
 )
 
@@ -86,7 +86,7 @@ def passes_expr(test: Test, value: pl.Expr, *, is_text: bool = True) -> pl.Expr:
         return _compare(test, value, is_text=is_text)
     if isinstance(test, IsTruth):
         return value if test.value else ~value
-    return _time_part(test, value)
+    return time_part(test.unit, value) == test.number
 
 
 def _holds(leaf: Holds) -> pl.Expr:
@@ -155,7 +155,8 @@ def _compare(test: Compare, value: pl.Expr, *, is_text: bool) -> pl.Expr:
     return compare(value.cast(pl.Float64), float(test.number))
 
 
-def _time_part(test: TimePart, value: pl.Expr) -> pl.Expr:
+def time_part(unit: Unit, value: pl.Expr) -> pl.Expr:
+    """Return a part of times in UTC as a number."""
     parts = {
         "minute": value.dt.minute,
         "hour": value.dt.hour,
@@ -164,7 +165,7 @@ def _time_part(test: TimePart, value: pl.Expr) -> pl.Expr:
         "month": value.dt.month,
         "year": value.dt.year,
     }
-    return parts[test.unit]() == test.number
+    return parts[unit]()
 
 
 def _shared(leaf: Shared) -> pl.Expr:
