@@ -185,14 +185,3 @@ def leaves(tree: Tree) -> tuple[Leaf, ...]:
     if isinstance(tree, And | Or):
         return tuple(leaf for item in tree.items for leaf in leaves(item))
     return leaves(tree.item) if isinstance(tree, Not) else (tree,)
-
-
-def sources(tree: Tree) -> frozenset[Source]:
-    """Return what the tree reads."""
-    return frozenset(
-        source
-        for leaf in leaves(tree)
-        for source in (
-            (leaf.source, leaf.other) if isinstance(leaf, Same | Shared) else (leaf.source,)
-        )
-    )
