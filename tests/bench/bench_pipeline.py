@@ -50,7 +50,7 @@ def main() -> None:
     )
     times: Times = {}
     steps = Steps(times)
-    pipeline = Pipeline(shipped_catalogue(), load_rules(), clock=lambda: NOW)
+    pipeline = Pipeline(shipped_catalogue(), load_rules().rules, clock=lambda: NOW)
     for number in range(arguments.rounds + 2):
         batch = batches[number % len(batches)]
         steps.run(batch)
@@ -73,7 +73,7 @@ class Steps:
         self.writers = Writers(shipped_schemas().get)
         self.actions = Actions(catalogue)
         self.enricher = Enricher(self.actions, Sentences(catalogue), Addresses(), 300.0)
-        self.detector = Detector(load_rules())
+        self.detector = Detector(load_rules().rules)
 
     def run(self, batch: Records) -> None:
         """Run all steps on a batch."""

@@ -22,7 +22,7 @@ ACTIONS = Actions(shipped_catalogue())
 
 def pipeline(catalogue: Catalogue | None = None) -> Pipeline:
     """Return a pipeline with the built-in rules whose clock stands still."""
-    return Pipeline(catalogue or shipped_catalogue(), load_rules(), clock=lambda: NOW)
+    return Pipeline(catalogue or shipped_catalogue(), load_rules().rules, clock=lambda: NOW)
 
 
 def valid_batch(

@@ -187,7 +187,7 @@ def test_wrong_sentence() -> None:
     text = resource("actions.yaml").read_text(encoding="utf-8")
     catalogue = parse_catalogue(text.replace("created group {entity}", "made [{entity}"), "test")
     with pytest.raises(ContractError, match="not closed"):
-        Pipeline(catalogue, load_rules())
+        Pipeline(catalogue, load_rules().rules)
 
 
 def test_clock() -> None:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from auditstream.errors import ConfigurationError, RuleError
 from auditstream.rules.load import builtin_rules, load_rules, parse_rule
-from auditstream.rules.rule import Condition
+from auditstream.rules.tree import (
+    Absent,
+    And,
+    Column,
+    Compare,
+    Equals,
+    Holds,
+    Not,
+    Or,
+)
 
 TEXT = """\
 title: Somebody read the log
@@ -36,7 +46,7 @@ auditstream:
   reason: The log tells who may do what.
   group_by: [workspace_id, actor_id]
   window: 90m
-tags: [attack.discovery]
+tags: [attack.discovery, attack.t1087.004]
 author: somebody
 date: 2026-01-01
 """
@@ -47,12 +57,21 @@ def test_rule() -> None:
     rule = parse_rule(TEXT, "log_read.yml")
     assert (rule.name, rule.sigma_id) == ("log_read", "6c0a1c2e-0a1b-4c3d-8e4f-5a6b7c8d9e0f")
     assert (rule.title, rule.status, rule.level) == ("Somebody read the log", "test", "low")
-    assert rule.selection == (
-        Condition("action", "is", ("audit_log_accessed",)),
-        Condition("ip_class", "is", ("public", None)),
-        Condition("delay_seconds", "gte", (1.5,)),
+    assert rule.tree == And(
+        (
+            Holds(Column("action", "text"), Equals(("audit_log_accessed",), cased=True)),
+            Or(
+                (
+                    Absent(Column("ip_class", "text")),
+                    Holds(Column("ip_class", "text"), Equals(("public",), cased=False)),
+                )
+            ),
+            Holds(Column("delay_seconds", "real"), Compare("gte", Decimal("1.5"))),
+            Not(Holds(Column("country", "text"), Equals(("nl",), cased=False))),
+        )
     )
-    assert rule.exclusion == (Condition("country", "is", ("NL",)),)
+    assert rule.actions == {"audit_log_accessed"}
+    assert (rule.tags, rule.attack) == (("attack.discovery", "attack.t1087.004"), ("T1087.004",))
     assert (rule.group_by, rule.window) == (("workspace_id", "actor_id"), timedelta(minutes=90))
     assert rule.runbook is None
     assert rule.false_positives == ("An auditor at home.",)
@@ -77,22 +96,63 @@ def test_hash_follows_the_content() -> None:
         ("name: log_read", "name: Log Read", 3, "name"),
         ("product: analyst_studio", "product: windows", 8, "product"),
         ("action: audit_log_accessed", "deed: audit_log_accessed", 12, "deed is not a field"),
+        ("action: audit_log_accessed", "ingested_at: 1", 12, "differs between stream and table"),
+        ("action: audit_log_accessed", "changes.role: a", 12, "changes.<field>.old"),
+        ("action: audit_log_accessed", "metadata: a", 12, "metadata.<key>"),
         ("action: audit_log_accessed", "action: 7", 12, "7 is not a value of action"),
-        ("action: audit_log_accessed", "action: audit*", 12, "wildcards"),
+        ("action: audit_log_accessed", "action: audit", 12, "'audit' can never match; known are:"),
+        ("action: audit_log_accessed", "action: audio*", 12, "can never match"),
+        ("action: audit_log_accessed", "role: owner", 12, "'owner' can never match"),
+        ("action: audit_log_accessed", "outcome: [success, fail]", 12, "'fail' can never match"),
+        ("action: audit_log_accessed", "actor_type|re: ^a$", 12, "can never match"),
+        ("action: audit_log_accessed", "action: null", 12, "never absent"),
+        ("action: audit_log_accessed", "action: '*'", 12, "always matches"),
         ("action: audit_log_accessed", "action: []", 12, "empty"),
         ("action: audit_log_accessed", "action: {a: b}", 12, "action"),
-        ("action: audit_log_accessed", "action|re: audit.*", 12, "modifier re"),
-        ("action: audit_log_accessed", "action|gt: a", 12, "takes one number"),
-        ("delay_seconds|gte: 1.5", "delay_seconds|gte: [1, 2]", 14, "takes one number"),
-        ("delay_seconds|gte: 1.5", "delay_seconds|gte: null", 14, "None is not a value"),
+        ("action: audit_log_accessed", "action: 2026-01-01", 12, "quote it"),
+        ("action: audit_log_accessed", "entity_name|windash: -a", 12, "windash is left out"),
+        ("action: audit_log_accessed", "entity_name|base64: a", 12, "base64 is left out"),
+        ("action: audit_log_accessed", "entity_name|glob: a", 12, "modifier glob is not one of"),
+        (
+            "action: audit_log_accessed",
+            "entity_name|re: (?=a)",
+            12,
+            "is invalid: (?= is not supported",
+        ),
+        ("action: audit_log_accessed", "entity_name|re: (a", 12, "entity_name"),
+        ("action: audit_log_accessed", "entity_name|expand: '%vip%'", 12, "%vip% has no values"),
+        ("action: audit_log_accessed", "actor_ip|cidr: 10.0.0.0/33", 12, "CIDR"),
+        ("action: audit_log_accessed", "actor_id|fieldref: actor_id", 12, "with itself"),
+        ("action: audit_log_accessed", "actor_id|fieldref: role_rank", 12, "differ in type"),
+        ("action: audit_log_accessed", "actor_id|fieldref: nobody", 12, "not a field"),
+        ("action: audit_log_accessed", "role_rank|gt: 255", 12, "can never match"),
+        ("action: audit_log_accessed", "role_rank: 1.5", 12, "can never match"),
+        ("action: audit_log_accessed", "role_rank: '1*'", 12, "wildcards"),
+        ("action: audit_log_accessed", "occurred_at|hour: 24", 12, "can never match"),
+        ("action: audit_log_accessed", "is_late: 'yes'", 12, "not a value of is_late"),
+        ("action: audit_log_accessed", "action|gt: a", 12, "incompatible"),
+        ("delay_seconds|gte: 1.5", "delay_seconds|gte: null", 14, "incompatible"),
         ("delay_seconds|gte: 1.5", "delay_seconds: true", 14, "delay_seconds"),
-        ("country: NL", "country: no", 16, "country"),
-        ("selection and not filter", "selection or filter", 17, "condition"),
-        ("condition: selection and not filter", "condition: selection", 17, "do not fit"),
+        ("delay_seconds|gte: 1.5", "action: group_created", 14, "stands here twice"),
+        ("country: NL", "country: no", 16, "quote it"),
+        ("selection and not filter", "selection or other", 17, "other"),
+        ("selection and not filter", "selection and (filter", 17, "condition"),
+        ("selection and not filter", "selection | count() > 5", 17, "deprecated"),
+        ("selection and not filter", "1 of sel* and not 1 of x*", 17, "x*"),
+        ("condition: selection and not filter", "condition: selection", 15, "filter is not used"),
+        ("condition: selection and not filter", "condition: [[a]]", 17, "condition"),
+        (
+            "selection and not filter",
+            "selection and not selection or filter and not filter",
+            17,
+            "never",
+        ),
+        ("country: NL", "action: audit_log_accessed", 17, "the rule can never match"),
         ("{actor} read", "{author} read", 21, "{author} is not one of"),
         ("[workspace_id, actor_id]", "[workspace_id, role_rank]", 23, "role_rank is not a field"),
         ("window: 90m", "window: 90", 24, "window"),
         ("window: 90m", "window: 90m\n  color: red", 25, "color"),
+        ("window: 90m", "window: 90m\n  cases: [{hit: true}]", 25, "one event, or several"),
         ("tags: [attack", "tags: ]attack", 25, "not YAML"),
     ],
 )
@@ -115,18 +175,20 @@ def test_no_rule_at_all(text: str) -> None:
 def test_own_rules_beside_the_built_in_ones(tmp_path: Path) -> None:
     """Rules of a directory join the built-in ones; other files are left alone."""
     (tmp_path / "log_read.yml").write_text(TEXT)
-    (tmp_path / "other.yaml").write_text(TEXT.replace("log_read", "log_read_too"))
+    (tmp_path / "other.yaml").write_text(
+        TEXT.replace("log_read", "log_read_too").replace("6c0a1c2e", "7c0a1c2e")
+    )
     (tmp_path / "README.md").write_text("# Our rules")
-    names = [rule.name for rule in load_rules(tmp_path)]
+    names = [rule.name for rule in load_rules(tmp_path).rules]
     assert names == sorted({"log_read", "log_read_too", *(rule.name for rule in builtin_rules())})
-    assert load_rules() == tuple(sorted(builtin_rules(), key=lambda rule: rule.name))
+    assert load_rules().rules == tuple(sorted(builtin_rules(), key=lambda rule: rule.name))
 
 
 def test_two_rules_of_one_name(tmp_path: Path) -> None:
     """A name stands for one rule."""
     (tmp_path / "a.yml").write_text(TEXT)
     (tmp_path / "b.yml").write_text(TEXT)
-    with pytest.raises(RuleError, match=r"b\.yml: a rule named log_read is already in .*a\.yml"):
+    with pytest.raises(RuleError, match=r"b\.yml:3: a rule named log_read is already in .*a\.yml"):
         load_rules(tmp_path)
 
 

@@ -44,7 +44,7 @@ def processed(story: Story) -> Processed:
     keys += [record.key for record in malformed]
     count = len(values)
     records = Records("c/t/i", "t", [0] * count, list(range(count)), [0] * count, keys, values)
-    pipeline = Pipeline(shipped_catalogue(), load_rules(None), clock=lambda: NOW)
+    pipeline = Pipeline(shipped_catalogue(), load_rules().rules, clock=lambda: NOW)
     return pipeline.process(records, NoHistory())
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 
 from auditstream.contract.alert import Alert, Evidence, alert_id
 from auditstream.pipeline.sentence import fill, neutral, shown, tell
-from auditstream.rules.compile import compile_rule
+from auditstream.rules.matcher import Matcher
 from auditstream.rules.rule import Rule
 
 MAX_EVIDENCE: Final = 100
@@ -29,7 +30,6 @@ ALERTED: Final = (
     "workspace_username",
     "shown_actor",
     "shown_entity",
-    "told",
 )
 
 
@@ -41,9 +41,11 @@ class Detector:
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = {rule.name: rule for rule in rules}
-        self._fires = [compile_rule(rule).alias(rule.name) for rule in rules]
-        self._sentences = {rule.name: fill(rule.sentence) for rule in rules}
+        self._rules = [rule for rule in rules if rule.alerts]
+        self._matcher = Matcher(self._rules)
+        self._sentences = [
+            fill(rule.sentence) if rule.sentence else pl.col("sentence") for rule in self._rules
+        ]
 
     def detect(self, events: pl.DataFrame, now: datetime) -> tuple[Alert, ...]:
         """Return the alerts of enriched events: one for each rule, group and window.
@@ -51,35 +53,59 @@ class Detector:
         Ids depend on nothing but rule, group and window: other batches of the same events give
         alerts with the same ids.
         """
-        fires = events.select(self._fires)
+        found = self._matcher.match(events)
+        if not found:
+            return ()
+        rows = pl.concat(pl.Series("row", part) for part in found.values()).unique()
+        hits = events.with_row_index("row").filter(pl.col("row").is_in(rows.implode()))
+        hits = hits.sort("occurred_at", "kafka_partition", "kafka_offset")
+        values = shown(hits)
+        hits = hits.with_columns(
+            shown_actor=neutral(values["actor"]), shown_entity=neutral(values["entity"])
+        )
+        values = values.with_columns(hits["outcome"], hits["outcome_reason"], hits["sentence"])
+        wanted = {name for number in found for name in self._rules[number].group_by}
+        told = hits.select({*ALERTED, *wanted}).to_dicts()
+        places = np.empty(events.height, np.int64)
+        places[hits["row"].to_numpy()] = np.arange(hits.height)
         return tuple(
             alert
-            for name, rule in self._rules.items()
-            if fires[name].any()
-            for alert in self._alerts(rule, events.filter(fires[name]), now)
+            for number, part in found.items()
+            for alert in self._alerts(number, sorted(places[part].tolist()), told, values, now)
         )
 
-    def _alerts(self, rule: Rule, hits: pl.DataFrame, now: datetime) -> Iterator[Alert]:
-        values = shown(hits).with_columns(self._sentences[rule.name].alias("sentence"))
-        hits = hits.with_columns(
-            shown_actor=neutral(values["actor"]),
-            shown_entity=neutral(values["entity"]),
-            told=tell(hits.select("outcome", "outcome_reason", values["sentence"])),
-        ).sort("occurred_at", "kafka_partition", "kafka_offset")
-        hits = hits.select({*ALERTED, *rule.group_by})
-        groups: dict[str, list[dict[str, Any]]] = {}
-        for hit in hits.iter_rows(named=True):
-            number = alert_id(rule.name, _group_key(rule, hit), hit["occurred_at"], rule.window)
-            groups.setdefault(number, []).append(hit)
-        for number, group in groups.items():
-            yield _alert(number, rule, group, now)
+    def _alerts(
+        self,
+        number: int,
+        places: list[int],
+        hits: list[dict[str, Any]],
+        values: pl.DataFrame,
+        now: datetime,
+    ) -> Iterator[Alert]:
+        """Return the alerts of a rule; `places` are those of its hits, earliest first."""
+        rule = self._rules[number]
+        groups: dict[str, list[int]] = {}
+        for place in places:
+            hit = hits[place]
+            alert = alert_id(rule.name, _group_key(rule, hit), hit["occurred_at"], rule.window)
+            groups.setdefault(alert, []).append(place)
+        first = values[[group[0] for group in groups.values()]]
+        sentences = tell(
+            first.select("outcome", "outcome_reason", self._sentences[number].alias("sentence"))
+            if rule.sentence
+            else first.select("sentence", outcome=pl.lit("success"), outcome_reason=pl.lit(None))
+        )
+        for (alert, group), sentence in zip(groups.items(), sentences, strict=True):
+            yield _alert(alert, rule, [hits[place] for place in group], sentence, now)
 
 
 def _group_key(rule: Rule, hit: dict[str, Any]) -> str:
     return json.dumps({name: hit[name] for name in rule.group_by}, separators=(",", ":"))
 
 
-def _alert(number: str, rule: Rule, hits: list[dict[str, Any]], now: datetime) -> Alert:
+def _alert(
+    number: str, rule: Rule, hits: list[dict[str, Any]], sentence: str, now: datetime
+) -> Alert:
     first = hits[0]
     return Alert(
         alert_id=number,
@@ -87,7 +113,7 @@ def _alert(number: str, rule: Rule, hits: list[dict[str, Any]], now: datetime) -
         rule_title=rule.title,
         rule_hash=rule.content_hash,
         level=rule.level,
-        sentence=first["told"],
+        sentence=sentence,
         reason=rule.reason,
         runbook=rule.runbook,
         group_key=_group_key(rule, first),

@@ -79,9 +79,10 @@ class Pipeline:
             RuleError, ContractError: a rule or the catalogue is wrong.
         """
         file = settings.catalogue_file
+        catalogue = load_catalogue(file) if file else shipped_catalogue()
         return cls(
-            load_catalogue(file) if file else shipped_catalogue(),
-            load_rules(settings.rules_dir),
+            catalogue,
+            load_rules(settings.rules_dir, catalogue=catalogue).rules,
             schemas,
             Addresses(settings.geoip_country_file, settings.geoip_network_file),
             Limits(settings.max_event_bytes, settings.max_future_seconds, settings.late_seconds),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field
 
 from auditstream.contract.catalogue import Severity
 
 Text = Annotated[str, Field(min_length=1)]
-Scalar = StrictStr | StrictInt | StrictFloat | None
+Texts: TypeAlias = list[Text]
+Status: TypeAlias = Literal["stable", "test", "experimental", "deprecated", "unsupported"]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
 class _Section(BaseModel):
@@ -23,43 +25,71 @@ class Logsource(_Section):
 
     product: Literal["analyst_studio"]
     service: Literal["audit"]
+    definition: str = ""
 
 
-class Detection(_Section):
-    """What fires: all of `selection`, and where the condition says so, not all of `filter`."""
+class CaseSection(_Section):
+    """A test beside the rule: one event or several in short form, and whether they are a hit."""
 
-    selection: Annotated[dict[str, Scalar | list[Scalar]], Field(min_length=1)]
-    filter: Annotated[dict[str, Scalar | list[Scalar]], Field(min_length=1)] | None = None
-    condition: Literal["selection", "selection and not filter"]
+    event: dict[str, Any] | None = None
+    events: list[dict[str, Any]] = []
+    hit: bool
+    sentence: Text | None = None
 
 
 class AlertSection(_Section):
-    """How hits become alerts."""
+    """How hits become alerts, and the tests of the rule."""
 
-    sentence: Text
-    reason: Text
+    sentence: Text | None = None
+    reason: Text | None = None
     runbook: Text | None = None
-    group_by: Annotated[list[str], Field(min_length=1)]
-    window: Annotated[str, Field(pattern=r"^[0-9]{1,6}[smhd]$")]
+    group_by: Annotated[list[str], Field(min_length=1)] = ["workspace_id", "actor_id", "entity_id"]
+    window: Annotated[str, Field(pattern=r"^[0-9]{1,6}[smhd]$")] = "60m"
+    route: Texts = []
+    cases: list[CaseSection] = []
 
 
-class RuleDocument(_Section):
-    """One rule file."""
+class Head(_Section):
+    """What rules, filters and correlations have in common."""
 
     title: Annotated[str, Field(min_length=1, max_length=256)]
-    id: UUID
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-    status: Literal["stable", "test", "experimental", "deprecated", "unsupported"]
-    description: Text
-    level: Severity
-    logsource: Logsource
-    detection: Detection
-    falsepositives: list[Text] = []
-    auditstream: AlertSection
+    id: UUID | None = None
+    name: Name | None = None
+    status: Status = "experimental"
+    description: str = ""
+    taxonomy: Literal["sigma", "auditstream"] = "sigma"
     references: list[str] = []
-    tags: list[str] = []
+    tags: list[Annotated[str, Field(pattern=r"^[a-z0-9_-]+\.[a-z0-9._-]+$")]] = []
     author: str = ""
     license: str = ""
     date: dt.date | str = ""
     modified: dt.date | str = ""
     related: list[Any] = []
+    scope: list[str] = []
+
+
+class RuleDocument(Head):
+    """One rule; `detection` is read with pySigma."""
+
+    level: Severity = "medium"
+    logsource: Logsource
+    detection: dict[str, Any]
+    fields: list[str] = []
+    falsepositives: Texts = []
+    auditstream: AlertSection = AlertSection()
+
+
+class FilterSection(_Section):
+    """What rules are narrowed by: `rules` names them, `any` are all; the rest is a detection."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    rules: str | list[str]
+    condition: Text
+
+
+class FilterDocument(Head):
+    """A filter: its condition is required of the rules it names besides their own."""
+
+    logsource: Logsource
+    filter: FilterSection

@@ -4,174 +4,314 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Final, NoReturn, cast, get_args
+from typing import Any, Final, TypeVar
 
-import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from auditstream.contract.catalogue import Catalogue, shipped_catalogue
 from auditstream.contract.template import parse_template
-from auditstream.errors import ConfigurationError, ContractError, RuleError
-from auditstream.rules.document import RuleDocument
-from auditstream.rules.fields import NUMBER_FIELDS, TEXT_FIELDS
-from auditstream.rules.rule import Condition, Operator, Rule, Value
+from auditstream.errors import ContractError, RuleError
+from auditstream.rules.detection import read_detection
+from auditstream.rules.document import FilterDocument, RuleDocument
+from auditstream.rules.fields import text_columns
+from auditstream.rules.files import (
+    PLACEHOLDERS,
+    builtin_directory,
+    own_directory,
+    read_file,
+    read_placeholders,
+    rule_files,
+)
+from auditstream.rules.place import Document, Place, documents
+from auditstream.rules.place import Path as Part
+from auditstream.rules.reach import contradiction, possible_actions
+from auditstream.rules.rule import Case, CorrelationDocument, Rule, RuleProblem, RuleSet
+from auditstream.rules.tree import Tree, both
+from auditstream.rules.values import Values
 
-SUFFIXES: Final = (".yml", ".yaml")
 UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
+Model = TypeVar("Model", bound=BaseModel)
+Placeholders = Mapping[str, Sequence[str]]
 
-def load_rules(directory: Path | None = None) -> tuple[Rule, ...]:
-    """Return the built-in rules and those of the files *.yml and *.yaml of a directory, by name.
+
+def load_rules(
+    directory: Path | None = None,
+    *,
+    catalogue: Catalogue | None = None,
+    placeholders: Placeholders | None = None,
+    strict: bool = True,
+) -> RuleSet:
+    """Read the built-in rules and those of the files *.yml and *.yaml under a directory.
+
+    A file may hold several documents: rules, filters, correlations. Placeholders have the values
+    of `placeholders` and of a file placeholders.yml of the directory, which goes before. Without
+    `strict` what is wrong is left out and told in `problems`, one for each document.
 
     Raises:
-        RuleError: a rule is wrong, or two have one name; the message names file and line.
+        RuleError: `strict`, and a rule is wrong, or two have one name; names file and line.
         ConfigurationError: there is no such directory.
     """
-    rules: dict[str, Rule] = {}
-    for rule in (*builtin_rules(), *_own_rules(directory)):
-        if rule.name in rules:
-            other = rules[rule.name].origin
-            raise RuleError(f"{rule.origin}: a rule named {rule.name} is already in {other}")
-        rules[rule.name] = rule
-    return tuple(rules[name] for name in sorted(rules))
+    reader = _Reader(catalogue or shipped_catalogue(), dict(placeholders or {}), strict=strict)
+    reader.read_directory(builtin_directory())
+    if directory is not None:
+        reader.read_directory(own_directory(directory))
+    return reader.rule_set()
 
 
 @cache
 def builtin_rules() -> tuple[Rule, ...]:
-    """Return the rules shipped with the package."""
-    return tuple(_read_files(files("auditstream.rules").joinpath("builtin")))
+    """Return the rules of single events shipped with the package."""
+    return load_rules().rules
+
+
+def parse_rules(
+    text: str,
+    origin: str,
+    *,
+    catalogue: Catalogue | None = None,
+    placeholders: Placeholders | None = None,
+) -> RuleSet:
+    """Read the rules, filters and correlations of one YAML text; `origin` names it in errors.
+
+    Raises:
+        RuleError: something is wrong; the message names `origin` and the line.
+    """
+    reader = _Reader(catalogue or shipped_catalogue(), dict(placeholders or {}), strict=True)
+    reader.read_text(text, origin)
+    return reader.rule_set()
 
 
 def parse_rule(text: str, origin: str) -> Rule:
     """Read one rule from YAML text; `origin` names it in errors.
 
     Raises:
-        RuleError: the rule is wrong; the message names `origin` and the line.
+        RuleError: the rule is wrong, or there is not one; the message names `origin` and the line.
     """
+    found = parse_rules(text, origin)
+    if len(found.rules) != 1:
+        raise RuleError(f"one rule is wanted, not {len(found.rules)}", origin)
+    return found.rules[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    name: str
+    rules: frozenset[str] | None
+    """Names and ids; None: all."""
+    tree: Tree
+    content: Any
+    expanded: Mapping[str, Sequence[str]]
+    place: Place
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Collects what files hold, then brings rules, filters and correlations together."""
+
+    catalogue: Catalogue
+    placeholders: dict[str, Sequence[str]]
+    strict: bool
+    rules: dict[str, Rule] = field(default_factory=dict)
+    places: dict[str, Document] = field(default_factory=dict)
+    filters: list[_Filter] = field(default_factory=list)
+    correlations: list[CorrelationDocument] = field(default_factory=list)
+    problems: list[RuleProblem] = field(default_factory=list)
+
+    def read_directory(self, directory: Traversable) -> None:
+        files = list(rule_files(directory))
+        for file in files:
+            if file.name in PLACEHOLDERS:
+                try:
+                    self.placeholders |= read_placeholders(read_file(file), str(file))
+                except RuleError as error:
+                    self._note(error)
+        for file in files:
+            if file.name not in PLACEHOLDERS:
+                try:
+                    text = read_file(file)
+                except RuleError as error:
+                    self._note(error)
+                else:
+                    self.read_text(text, str(file))
+
+    def read_text(self, text: str, origin: str) -> None:
+        found = False
+        try:
+            for document in documents(text, origin):
+                found = True
+                try:
+                    self._read(document)
+                except RuleError as error:
+                    self._note(error)
+        except RuleError as error:
+            found = True
+            self._note(error)
+        if not found:
+            self._note(RuleError("the file holds no rule", origin))
+
+    def rule_set(self) -> RuleSet:
+        for item in self.filters:
+            try:
+                self._apply(item)
+            except RuleError as error:
+                self._note(error)
+        silent = _silent(self.correlations)
+        rules = (
+            replace(rule, alerts=not silent & {rule.name, rule.sigma_id})
+            for _, rule in sorted(self.rules.items())
+        )
+        return RuleSet(tuple(rules), tuple(self.correlations), tuple(self.problems))
+
+    def _note(self, error: RuleError) -> None:
+        if self.strict:
+            raise error
+        problem = RuleProblem(error.file, error.line, error.message)
+        self.problems.append(problem)
+
+    def _read(self, document: Document) -> None:
+        content, place = document.content, document.place
+        if not isinstance(content, dict):
+            place.fail((), "a rule is a mapping")
+        if "correlation" in content:
+            self.correlations.append(CorrelationDocument(content, place))
+        elif "filter" in content:
+            self.filters.append(self._filter(document))
+        elif "action" in content:
+            place.fail(("action",), "action is not supported: write each rule in full")
+        else:
+            self._add(self._rule(document), document)
+
+    def _add(self, rule: Rule, document: Document) -> None:
+        same_id = (known for known in self.rules.values() if known.sigma_id == rule.sigma_id != "")
+        if other := self.rules.get(rule.name):
+            document.place.fail(("name",), f"a rule named {rule.name} is already in {other.origin}")
+        if twin := next(same_id, None):
+            document.place.fail(("id",), f"the id is that of {twin.name} in {twin.origin}")
+        self.rules[rule.name] = rule
+        self.places[rule.name] = document
+
+    def _filter(self, document: Document) -> _Filter:
+        content, place = document.content, document.place
+        model = _validated(FilterDocument, document)
+        values = Values(self.catalogue, self.placeholders)
+        skip = frozenset({"rules"})
+        tree = read_detection(content["filter"], ("filter",), place, values, skip)
+        named = model.filter.rules
+        named = [named] if isinstance(named, str) else named
+        every = not named or [name.lower() for name in named] == ["any"]
+        return _Filter(
+            model.title, None if every else frozenset(named), tree, content, values.expanded, place
+        )
+
+    def _apply(self, item: _Filter) -> None:
+        chosen = [
+            rule
+            for rule in self.rules.values()
+            if item.rules is None or item.rules & {rule.name, rule.sigma_id}
+        ]
+        known = {name for rule in chosen for name in (rule.name, rule.sigma_id)}
+        if unknown := (item.rules or frozenset()) - known:
+            item.place.fail(("filter", "rules"), f"there is no rule {min(unknown)}")
+        for rule in chosen:
+            tree = both(rule.tree, item.tree)
+            actions = possible_actions(tree, self.catalogue)
+            if not actions or (contradiction(tree) and not contradiction(rule.tree)):
+                item.place.fail(("filter",), f"the filter leaves nothing of rule {rule.name}")
+            content_hash = _hash([rule.content_hash, item.content, item.expanded])
+            self.rules[rule.name] = replace(
+                rule, tree=tree, actions=actions, content_hash=content_hash
+            )
+
+    def _rule(self, document: Document) -> Rule:
+        content, place = document.content, document.place
+        model = _validated(RuleDocument, document)
+        alert = model.auditstream
+        for number, name in enumerate(alert.group_by):
+            if name not in text_columns():
+                place.fail(("auditstream", "group_by", number), f"{name} is not a field of text")
+        if alert.sentence is not None:
+            try:
+                parse_template(alert.sentence)
+            except ContractError as error:
+                place.fail(("auditstream", "sentence"), str(error))
+        values = Values(self.catalogue, self.placeholders)
+        tree = read_detection(model.detection, ("detection",), place, values, frozenset())
+        condition = ("detection", "condition")
+        if reason := contradiction(tree):
+            place.fail(condition, f"the rule can never match: {reason}")
+        actions = possible_actions(tree, self.catalogue)
+        if not actions:
+            place.fail(condition, "the rule can never match: no action has all that it wants")
+        return Rule(
+            name=model.name or _slug(model.title, place),
+            sigma_id=str(model.id or ""),
+            title=model.title,
+            status=model.status,
+            description=model.description,
+            level=model.level,
+            tree=tree,
+            actions=actions,
+            group_by=tuple(alert.group_by),
+            window=timedelta(**{UNITS[alert.window[-1]]: int(alert.window[:-1])}),
+            sentence=alert.sentence,
+            reason=alert.reason or model.description.strip() or model.title,
+            runbook=alert.runbook,
+            false_positives=tuple(model.falsepositives),
+            content_hash=_hash([content, values.expanded] if values.expanded else content),
+            origin=place.origin,
+            line=place.line(()),
+            tags=tuple(model.tags),
+            references=tuple(model.references),
+            route=tuple(alert.route),
+            cases=tuple(_case(section, place, n) for n, section in enumerate(alert.cases)),
+        )
+
+
+def _validated(model: type[Model], document: Document) -> Model:
     try:
-        content = yaml.safe_load(text)
-        lines = _lines(yaml.compose(text, yaml.SafeLoader), ())
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise RuleError(f"{origin}:{line}: not YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise RuleError(f"{origin}:1: not YAML: {error}") from error
-    place = _Place(origin, lines)
-    try:
-        document = RuleDocument.model_validate(content)
+        return model.model_validate(document.content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        place.fail(first["loc"], f"{name}: {first['msg']}" if name else first["msg"])
-    return _rule(document, content, place)
+        document.place.fail(first["loc"], f"{name}: {first['msg']}" if name else first["msg"])
 
 
-class _Place:
-    """Where in a file each part of a rule stands."""
-
-    def __init__(self, origin: str, lines: dict[tuple[Any, ...], int]) -> None:
-        self.origin = origin
-        self._lines = lines
-
-    def fail(self, path: tuple[Any, ...], message: str) -> NoReturn:
-        while path and path not in self._lines:
-            path = path[:-1]
-        raise RuleError(f"{self.origin}:{self._lines.get(path, 1)}: {message}")
+def _case(section: Any, place: Place, number: int) -> Case:
+    path: Part = ("auditstream", "cases", number)
+    if (section.event is None) == (not section.events):
+        place.fail(path, "a case has one event, or several events")
+    events = tuple(section.events) or (section.event,)
+    return Case(events, section.hit, section.sentence, place.line(path))
 
 
-def _own_rules(directory: Path | None) -> Iterator[Rule]:
-    if directory is None:
-        return
-    if not directory.is_dir():
-        raise ConfigurationError(f"AUDITSTREAM_RULES_DIR: there is no directory {directory}")
-    yield from _read_files(directory)
+def _silent(correlations: Sequence[CorrelationDocument]) -> set[str]:
+    """Return names and ids of the rules that only correlations look at."""
+    silent: set[str] = set()
+    loud: set[str] = set()
+    for document in correlations:
+        section = document.content["correlation"]
+        if isinstance(section, dict):
+            named = section.get("rules") or ()
+            named = [named] if isinstance(named, str) else named
+            (loud if section.get("generate") is True else silent).update(map(str, named))
+    return silent - loud
 
 
-def _read_files(directory: Traversable) -> Iterator[Rule]:
-    for file in sorted(directory.iterdir(), key=lambda entry: entry.name):
-        if file.name.endswith(SUFFIXES):
-            try:
-                text = file.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise RuleError(f"{file}:1: cannot be read: {error}") from error
-            yield parse_rule(text, str(file))
+def _slug(title: str, place: Place) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:64]
+    if not slug[:1].isalpha():
+        place.fail(("title",), "name is missing, and the title gives none")
+    return slug
 
 
-def _lines(node: yaml.Node | None, path: tuple[Any, ...]) -> dict[tuple[Any, ...], int]:
-    if node is None:
-        return {}
-    lines = {path: node.start_mark.line + 1}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            lines |= _lines(value, (*path, key.value)) | {
-                (*path, key.value): key.start_mark.line + 1
-            }
-    elif isinstance(node, yaml.SequenceNode):
-        for number, item in enumerate(node.value):
-            lines |= _lines(item, (*path, number))
-    return lines
-
-
-def _rule(document: RuleDocument, content: Any, place: _Place) -> Rule:
-    detection, alert = document.detection, document.auditstream
-    excludes = detection.condition != "selection"
-    if excludes != (detection.filter is not None):
-        place.fail(("detection", "condition"), "condition and filter do not fit each other")
-    for number, name in enumerate(alert.group_by):
-        if name not in TEXT_FIELDS:
-            place.fail(("auditstream", "group_by", number), f"{name} is not a field of text")
-    try:
-        parse_template(alert.sentence)
-    except ContractError as error:
-        place.fail(("auditstream", "sentence"), str(error))
+def _hash(content: Any) -> str:
     canonical = json.dumps(content, sort_keys=True, default=str)
-    return Rule(
-        name=document.name,
-        sigma_id=str(document.id),
-        title=document.title,
-        status=document.status,
-        description=document.description,
-        level=document.level,
-        selection=_conditions(detection.selection, "selection", place),
-        exclusion=_conditions(detection.filter or {}, "filter", place),
-        group_by=tuple(alert.group_by),
-        window=timedelta(**{UNITS[alert.window[-1]]: int(alert.window[:-1])}),
-        sentence=alert.sentence,
-        reason=alert.reason,
-        runbook=alert.runbook,
-        false_positives=tuple(document.falsepositives),
-        content_hash=hashlib.sha256(canonical.encode()).hexdigest(),
-        origin=place.origin,
-    )
-
-
-def _conditions(entries: dict[str, Any], name: str, place: _Place) -> tuple[Condition, ...]:
-    return tuple(_condition(key, value, name, place) for key, value in entries.items())
-
-
-def _condition(key: str, value: Any, section: str, place: _Place) -> Condition:
-    path = ("detection", section, key)
-    field, _, modifier = key.partition("|")
-    if field not in TEXT_FIELDS | NUMBER_FIELDS:
-        place.fail(path, f"{field} is not a field of an event that rules know")
-    if modifier and modifier not in get_args(Operator)[1:]:
-        place.fail(path, f"modifier {modifier} is not one of gt, gte, lt, lte")
-    values: tuple[Value, ...] = tuple(value) if isinstance(value, list) else (value,)
-    kind = str if field in TEXT_FIELDS else int | float
-    for item in values:
-        if item is None and not modifier:
-            continue
-        if not isinstance(item, kind):
-            place.fail(path, f"{item!r} is not a value of {field}")
-        if isinstance(item, str) and set(item) & set("*?\\"):
-            place.fail(path, f"{item!r}: wildcards are not supported")
-    if modifier and (field in TEXT_FIELDS or len(values) != 1):
-        place.fail(path, f"modifier {modifier} takes one number")
-    if not values:
-        place.fail(path, "the list of values is empty")
-    return Condition(field, cast("Operator", modifier or "is"), values)
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,34 +1,37 @@
-"""A detection rule as plain data."""
+"""A detection rule as plain data, and rules read together."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, TypeAlias
+from typing import Any
 
 from auditstream.contract.catalogue import Severity
-
-Operator: TypeAlias = Literal["is", "gt", "gte", "lt", "lte"]
-Value: TypeAlias = str | int | float | None
+from auditstream.rules.place import Place
+from auditstream.rules.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """One field and what it is compared with; `is` means one of the values, None is absence."""
+class Case:
+    """A test beside a rule: events in short form, whether they are a hit, the sentence told."""
 
-    field: str
-    operator: Operator
-    values: tuple[Value, ...]
+    events: tuple[Mapping[str, Any], ...]
+    hit: bool
+    sentence: str | None
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: it fires for an event that meets all of `selection`, but not all of `exclusion`.
+    """One rule: it fires for an event for which `tree` holds.
 
-    `name` identifies it in alerts, `sigma_id` elsewhere. Hits that agree in the fields `group_by`
-    within one `window`, counted over `occurred_at`, are one alert; a window of zero has no end.
-    `sentence` is a template with the catalogue's placeholders. `content_hash` changes with the
-    rule's content.
+    `name` identifies it in alerts, `sigma_id` elsewhere ("" without one). Hits that agree in the
+    fields `group_by` within one `window`, counted over `occurred_at`, are one alert; a window of
+    zero has no end. `sentence` is a template with the catalogue's placeholders; None: the event's
+    own sentence. `actions` are those for which it may fire. A rule that does not `alerts` is there
+    only for correlations. `route` names destinations in place of those of the level.
+    `content_hash` changes with what the rule says: its file, its filters, its placeholders.
     """
 
     name: str
@@ -37,13 +40,67 @@ class Rule:
     status: str
     description: str
     level: Severity
-    selection: tuple[Condition, ...]
-    exclusion: tuple[Condition, ...]
+    tree: Tree
+    actions: frozenset[str]
     group_by: tuple[str, ...]
     window: timedelta
-    sentence: str
+    sentence: str | None
     reason: str
     runbook: str | None
     false_positives: tuple[str, ...]
     content_hash: str
     origin: str
+    line: int = 1
+    tags: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    route: tuple[str, ...] = ()
+    cases: tuple[Case, ...] = ()
+    alerts: bool = True
+
+    @property
+    def attack(self) -> tuple[str, ...]:
+        """ATT&CK techniques among the tags, for example T1098.003."""
+        return tuple(
+            tag.removeprefix("attack.").upper()
+            for tag in self.tags
+            if tag.startswith("attack.t") and tag[8:9].isdigit()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CorrelationDocument:
+    """A document with a section `correlation`, as it stands; `place` names lines in errors."""
+
+    content: Mapping[str, Any]
+    place: Place
+
+    @property
+    def origin(self) -> str:
+        """The file it stands in."""
+        return self.place.origin
+
+    @property
+    def line(self) -> int:
+        """The line on which it begins."""
+        return self.place.line(())
+
+
+@dataclass(frozen=True, slots=True)
+class RuleProblem:
+    """What is wrong with a rule that was left out; `line` is 1 where it is not known."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Rules read together: those of single events by name, correlations, and what was left out."""
+
+    rules: tuple[Rule, ...]
+    correlations: tuple[CorrelationDocument, ...] = ()
+    problems: tuple[RuleProblem, ...] = ()
