@@ -92,14 +92,14 @@ class Compiler:
         """Return the query for the matches, see `to_sql`."""
         first, last = scope.hits
         window = length(rule.header.window)
-        period = f"intDiv(ended, {window})" if window else "toInt64(0)"
+        period = f"intDiv(t, {window})" if window else "toInt64(0)"
         wanted = f"t BETWEEN {first} AND {last}" + (" AND newest >= b" if scope.new else "")
         return (
-            f"SELECT {literal(rule.header.name)} AS rule, g AS group_values, {period} AS period, "
-            "argMin(b, (ended, b)) AS began, min(hits.ended) AS ended, "
-            "max(hits.n) AS count, count() AS hits, any(hits.told) AS told FROM ("
-            "SELECT g, toInt64(b) AS b, toInt64(t) AS ended, toUInt64(n) AS n, told "
-            f"FROM ({self._hits(rule, scope)}) WHERE {wanted}) AS hits GROUP BY g, period"
+            f"SELECT {literal(rule.header.name)} AS rule, g AS group_values, p AS period, "
+            "toInt64(argMin(b, (t, b))) AS began, toInt64(min(t)) AS ended, "
+            "toUInt64(max(n)) AS count, count() AS hits, any(said) AS told FROM ("
+            f"SELECT g, b, t, n, told AS said, {period} AS p "
+            f"FROM ({self._hits(rule, scope)}) WHERE {wanted}) GROUP BY g, p"
         )
 
     def evidence(self, rule: CompoundRule, scope: Scope) -> str:

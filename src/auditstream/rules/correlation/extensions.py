@@ -1,7 +1,7 @@
 """Where our extensions fire: SQL with one row for each hit.
 
 Its columns: `g`, the group of the alert; `b`, where the window begins; `t`, the hit; `n`, the
-count; `x`, the event; `newest`, the hit if it is a new event, else 0; `told`, more for the sentence.
+count; `x`, the event; `newest`, the hit if it is a new event, else 0; `told`, more to say.
 """
 # ruff: noqa: S608 - names are those of columns, values are literals
 
@@ -37,7 +37,8 @@ def first_seen(rule: FirstSeen, rows: str, scope: Scope) -> str:
     )
     return (
         "SELECT arrayConcat(g, v) AS g, t AS b, t, 1 AS n, x, if(new, t, 0) AS newest, "
-        f"{NOTHING_TOLD} FROM (SELECT *, x.ws AS ws, {seen} AS seen, {earlier} AS earlier FROM ({rows})) AS r "
+        f"{NOTHING_TOLD} FROM (SELECT *, x.ws AS ws, {seen} AS seen, {earlier} AS earlier "
+        f"FROM ({rows})) AS r "
         f"INNER JOIN ({oldest}) AS o ON o.ws = r.ws "
         f"WHERE seen < {since} AND oldest <= t - {length(rule.learning)}"
         f"{'' if rule.new_groups else f' AND earlier >= {since}'}"
@@ -53,9 +54,10 @@ def absence(rule: Absence, rows: str) -> str:
     )
     following = f"min(if(bitTest(mask, 1), t, {FAR})) OVER ({after})"
     return (
-        f"SELECT g, t AS b, t + {span} AS t, 1 AS n, x, 0 AS newest, {NOTHING_TOLD} FROM ("
-        f"SELECT *, count() OVER ({after}) AS followers, {following} AS following FROM ({rows})) "
-        f"WHERE bitTest(mask, 0) AND (followers = 0 OR following > b + {span})"
+        f"SELECT g, begun AS b, begun + {span} AS t, 1 AS n, x, 0 AS newest, {NOTHING_TOLD} FROM ("
+        f"SELECT g, x, mask, t AS begun, count() OVER ({after}) AS followers, "
+        f"{following} AS following FROM ({rows})) "
+        f"WHERE bitTest(mask, 0) AND (followers = 0 OR following > begun + {span})"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -70,11 +70,6 @@ def literal(text: str) -> str:
     """Return a text as a literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\0")
     return f"'{escaped}'"
-
-
-def literals(texts: Sequence[str]) -> str:
-    """Return texts as an array of literals."""
-    return f"[{', '.join(map(literal, texts))}]" if texts else "emptyArrayString()"
 
 
 def moment_sql(number: int) -> str:

@@ -19,7 +19,6 @@ from auditstream.rules.correlation.scope import (
     Scope,
     length,
     literal,
-    literals,
     moment,
     moment_sql,
 )
@@ -110,9 +109,9 @@ def _with_evidence(
 def _evidence(
     compiler: Compiler, question: Question, rows: Sequence[tuple[int, Mapping[str, Any]]]
 ) -> str:
+    groups_of = {number: ", ".join(map(literal, row["group_values"])) for number, row in rows}
     windows = ", ".join(
-        f"({number}, {literals(row['group_values'])}, {row['began']}, {row['ended']})"
-        for number, row in rows
+        f"({number}, [{groups_of[number]}], {row['began']}, {row['ended']})" for number, row in rows
     )
     structure = literal("n UInt32, g Array(String), began Int64, ended Int64")
     first = min(row["began"] for _, row in rows)

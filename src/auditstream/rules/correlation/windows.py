@@ -86,7 +86,7 @@ def in_order(rows: str, rules: int, span: int) -> str:
 
 def _running(rows: str, gone: str, count: str, bounds: Sequence[Bound], span: int) -> str:
     changes = (
-        f"SELECT *, if(comes, t, {gone}) AS at, if(comes, 1, -1) AS d FROM ({rows}) "
+        f"SELECT *, comes, if(comes, t, {gone}) AS at, if(comes, 1, -1) AS d FROM ({rows}) "
         "ARRAY JOIN [1, 0] AS comes"
     )
     return (
