@@ -70,7 +70,7 @@ def main() -> None:
 def fill(store: Store, rows: int) -> None:
     """Store events that repeat a sample over and over, at other times."""
     copies = max(1, rows // SAMPLE)
-    sample = event_rows(SAMPLE, workspaces=200)
+    sample = event_rows(SAMPLE, stream="sample", workspaces=200)
     append_events(store, "sample", 0, None, sample, Event())
     events = f"{store.database}.events"
     apart = timedelta(days=DAYS) // copies
@@ -84,7 +84,7 @@ def fill(store: Store, rows: int) -> None:
     columns = ", ".join(replaced.get(name, name) for name in EVENTS)
     store.command(
         f"INSERT INTO {events} ({', '.join(EVENTS)}, partition_month) "
-        f"SELECT {columns}, partition_month FROM {events} CROSS JOIN numbers({copies}) "
+        f"SELECT {columns}, partition_month FROM {events} CROSS JOIN numbers({copies}) AS n "
         "WHERE stream = 'sample'"
     )
     store.command(f"OPTIMIZE TABLE {events} FINAL")

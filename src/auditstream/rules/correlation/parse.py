@@ -49,6 +49,9 @@ SENTENCE_NAMES: Final = PLACEHOLDERS | {"count", "timespan"}
 
 DEFAULT_WINDOW: Final = timedelta(minutes=60)
 
+_CHOICES: Final = {"ConditionSection", "constrained-str"}
+"""What pydantic adds to the place of an error to tell which of two forms it means."""
+
 _NO_METRICS: Final = {"value_sum", "value_avg", "value_percentile", "value_median"}
 
 
@@ -112,7 +115,7 @@ class _Reader:
             document = CompoundDocument.model_validate(content)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            path = tuple(part for part in first["loc"] if part not in {"constrained-str"})
+            path = tuple(part for part in first["loc"] if part not in _CHOICES)
             name = ".".join(str(part) for part in path)
             self._fail(path, f"{name}: {_plain(first['msg'])}" if name else _plain(first["msg"]))
         given = [name for name in EXTENSIONS if getattr(document.auditstream, name) is not None]
@@ -239,13 +242,12 @@ class _Reader:
             self._fail(place, f"correlation.condition: {section.type} needs a comparison")
         try:
             term = parse_term(text)
+            named, listed = set(term.rules()), set(section.rules or term.rules())
+            if named != listed:
+                raise ValueError(f"{min(named ^ listed)} is not in both condition and rules")
             check_term(term)
         except ValueError as error:
             self._fail(place, f"correlation.condition: {error}")
-        named, listed = set(term.rules()), set(section.rules or term.rules())
-        if named != listed:
-            stray = sorted(named ^ listed)[0]
-            self._fail(place, f"correlation.condition: {stray} is not in both condition and rules")
         return term
 
     def _first_seen(
