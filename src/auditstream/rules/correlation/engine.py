@@ -17,6 +17,7 @@ from auditstream.rules.correlation.model import (
     Correlation,
     EffectiveAccess,
 )
+from auditstream.rules.correlation.plausible import plausible
 from auditstream.rules.correlation.scope import (
     EPOCH,
     Scope,
@@ -70,15 +71,16 @@ class CorrelationEngine:
         which of them meet it, as a column of booleans in the order of the rows. Rules that are not
         in `hits` have none.
 
-        Sends one query, and two more for each 500 matches; none if no rule is concerned. Blocks
-        until they are answered, and raises what `ask` raises.
+        Sends one query, none if no rule is concerned; another one if any may match, and two more
+        for each 500 matches. Blocks until they are answered, and raises what `ask` raises.
         """
         questions = []
         for rule in self._rules.values():
             question = self._question(rule, appended, hits)
             if question is not None:
                 questions.append(question)
-        return search(self._compiler, self._ask, questions)
+        left = plausible(self._linked, self._predicates, self._ask, questions)
+        return search(self._compiler, self._ask, left)
 
     def catch_up(self, stream: str, partition: int, back: timedelta) -> list[Match]:
         """Return the matches of the events of a partition that were stored last.

@@ -15,8 +15,8 @@ from typing import Final
 
 from auditstream.rules.correlation.scope import Scope, literal, moment_sql
 
-MAX_GROUPS: Final = 2_000
-"""Groups that are named in a query; of more, only their workspaces are."""
+MAX_VALUES: Final = 2_000
+"""Values of a field of groups that are named in a query; of more, none is."""
 
 EVENT: Final = (
     "CAST((toString(e.stream), e.kafka_partition, e.kafka_offset, toString(e.kafka_topic), "
@@ -41,32 +41,29 @@ class Source:
 
 def scan(source: Source, scope: Scope) -> str:
     """Return the occurrences of events that meet one of the predicates of a source."""
-    by_bit: dict[int, list[str]] = {}
-    for bit, predicate in source.rules:
-        by_bit.setdefault(bit, []).append(f"({predicate})")
-    either = {bit: f"({' OR '.join(predicates)})" for bit, predicates in by_bit.items()}
-    mask = " + ".join(f"if({condition}, {1 << bit}, 0)" for bit, condition in either.items())
-    present = [f"{text(name)} != ''" for name in (*source.group, *source.values)]
-    where = [
-        *_times(scope),
-        *_wanted(source.group, scope),
-        f"({' OR '.join(dict.fromkeys(either.values()))})",
-        *present,
-    ]
+    bits = _by_bit(source).items()
     columns = {
         "g": array(source.group),
         "v": array(source.values),
         "t": "toUnixTimestamp64Micro(e.occurred_at)",
         "x": EVENT,
         "new": f"toUInt8({scope.new})" if scope.new else "toUInt8(1)",
-        "mask": f"toUInt64({mask})",
+        "mask": f"toUInt64({' + '.join(f'if({either}, {1 << bit}, 0)' for bit, either in bits)})",
         "c": array(source.carried),
         "k": "toString(e.event_id)",
     }
     return (
         f"SELECT {', '.join(f'{value} AS {name}' for name, value in columns.items())} "
-        f"FROM {scope.database}.events AS e WHERE {' AND '.join(where)}"
+        f"FROM {scope.database}.events AS e WHERE {' AND '.join(conditions(source, scope))}"
     )
+
+
+def conditions(source: Source, scope: Scope) -> list[str]:
+    """Return the conditions that events of a source meet, all of them."""
+    present = [f"{text(name)} != ''" for name in (*source.group, *source.values)]
+    predicates = dict.fromkeys(_by_bit(source).values())
+    met = f"({' OR '.join(predicates)})"
+    return [*_times(scope), *_wanted(source.group, scope), met, *present]
 
 
 def merged(relations: Sequence[str]) -> str:
@@ -100,10 +97,10 @@ def _times(scope: Scope) -> list[str]:
         f"e.occurred_at BETWEEN {moment_sql(first)} AND {moment_sql(last)}"
         for first, last in scope.read
     ]
-    conditions = [f"({' OR '.join(spans)})"] if spans else ["0"]
+    wanted = [f"({' OR '.join(spans)})"] if spans else ["0"]
     if scope.workspaces is not None:
-        conditions.append(one_of("e.workspace_id", scope.workspaces))
-    return conditions
+        wanted.append(one_of("e.workspace_id", scope.workspaces))
+    return wanted
 
 
 def picked(columns: Sequence[str], carried: Sequence[str]) -> str:
@@ -118,20 +115,22 @@ def one_of(column: str, values: Sequence[str]) -> str:
 
 
 def _wanted(group: Sequence[str], scope: Scope) -> list[str]:
-    if scope.groups is None or not group:
+    # Each value by itself: more groups than are wanted, but lists of literals are read fast.
+    if scope.groups is None:
         return []
-    conditions = []
+    wanted = []
     for place, column in enumerate(group):
+        values = sorted({values[place] for values in scope.groups})
         if column == "workspace_id":
             # The table is ordered by it.
-            workspaces = sorted({values[place] for values in scope.groups})
-            conditions.append(one_of("e.workspace_id", workspaces))
-    if len(scope.groups) <= MAX_GROUPS:
-        if len(group) == 1:
-            conditions.append(one_of(text(group[0]), [value for (value,) in scope.groups]))
-        elif scope.groups:
-            tuples = (f"({', '.join(map(literal, values))})" for values in scope.groups)
-            conditions.append(f"({', '.join(map(text, group))}) IN ({', '.join(tuples)})")
-        else:
-            conditions.append("0")
-    return conditions
+            wanted.append(one_of("e.workspace_id", values))
+        elif len(values) <= MAX_VALUES:
+            wanted.append(one_of(text(column), values))
+    return wanted
+
+
+def _by_bit(source: Source) -> dict[int, str]:
+    by_bit: dict[int, list[str]] = {}
+    for bit, predicate in source.rules:
+        by_bit.setdefault(bit, []).append(f"({predicate})")
+    return {bit: f"({' OR '.join(predicates)})" for bit, predicates in by_bit.items()}

@@ -243,11 +243,13 @@ class _Reader:
         try:
             term = parse_term(text)
             named, listed = set(term.rules()), set(section.rules or term.rules())
-            if named != listed:
-                raise ValueError(f"{min(named ^ listed)} is not in both condition and rules")
-            check_term(term)
+            if named == listed:
+                check_term(term)
         except ValueError as error:
             self._fail(place, f"correlation.condition: {error}")
+        if named != listed:
+            stray = min(named ^ listed)
+            self._fail(place, f"correlation.condition: {stray} is not in both condition and rules")
         return term
 
     def _first_seen(
