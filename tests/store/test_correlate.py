@@ -334,7 +334,7 @@ def compiled(store: Store, since: datetime, until: datetime) -> dict[str, list[F
 
 
 @settings(
-    max_examples=10,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],
@@ -363,7 +363,7 @@ def test_queries_find_what_the_rules_mean(
 
 
 @settings(
-    max_examples=4,
+    max_examples=2,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],

@@ -111,7 +111,7 @@ class Interpreter:
                 continue
             one = Occurrence(group, values, order[0], order, event, frozenset({name}), token)
             # An event is there once however many of the rules it meets.
-            key = number if alerts else (group, values, order)
+            key: Any = number if alerts else (group, values, order)
             if alerts and isinstance(token, str):
                 key = (group, token)
             if key in found:

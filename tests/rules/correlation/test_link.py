@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from auditstream.rules.correlation.link import link
@@ -12,9 +14,14 @@ ID = "5638f7c0-ac70-491d-8465-2a65075e0d86"
 NAMES = {"one": "one", "two": "two", ID: "one"}
 
 
-def count(name: str, *rules: str, **more: object) -> CompoundRule:
+def count(name: str, *rules: str, **more: Any) -> CompoundRule:
     """Return a correlation that counts events of rules."""
-    section = {"type": "event_count", "timespan": "1m", "condition": {"gte": 2}, **more}
+    section: dict[str, Any] = {
+        "type": "event_count",
+        "timespan": "1m",
+        "condition": {"gte": 2},
+        **more,
+    }
     return correlation(name, rules=list(rules), **section)
 
 
