@@ -98,4 +98,13 @@ class AbandonedError(StoreError):
 
 
 class RuleError(AuditStreamError):
-    """A detection rule is wrong; the message names its file and line."""
+    """A detection rule is wrong; the message begins with file and line where they are known."""
+
+    def __init__(self, message: str, file: str = "", line: int = 1) -> None:
+        self.message = message
+        self.file = file
+        self.line = line
+        super().__init__(f"{file}:{line}: {message}" if file else message)
+
+    def __reduce__(self) -> tuple[type[RuleError], tuple[str, str, int]]:
+        return type(self), (self.message, self.file, self.line)

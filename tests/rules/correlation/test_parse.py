@@ -68,7 +68,7 @@ def test_plain_sigma_needs_nothing_of_ours() -> None:
     """A rule without our section has its title for a sentence and an hour for a period."""
     text = MANY[: MANY.index("auditstream:")].replace("name: many_denied\n", "")
     rule = parse(text.replace("Many denied", "Many {denied}"))
-    assert rule.header.name == "0e95725d-7320-415d-80f7-004da920fc11"
+    assert rule.header.name == "many_denied"
     assert rule.header.sentence == "Many (denied)"
     assert rule.header.window == timedelta(hours=1)
 
@@ -220,7 +220,7 @@ def test_what_is_wrong(old: str, new: str, line: int, message: str) -> None:
             4,
             "manage is no role",
         ),
-        ("title: t\nauditstream: {silence: {timespan: 1h}}\n", 1, "a name or an id"),
+        ('title: "?"\nauditstream: {silence: {timespan: 1h}}\n', 1, "a name is wanted"),
         ("- a list\n", 1, "valid dictionary"),
     ],
 )

@@ -107,12 +107,14 @@ class EffectiveAccessSection(_OwnSection):
 
 
 class OwnSection(_Section):
-    """What we add to a rule: how its alerts read, and at most one extension."""
+    """What we add to a rule: how its alerts read, its tests, and at most one extension."""
 
     sentence: Text | None = None
     reason: str = ""
     runbook: Text | None = None
     window: Timespan | None = None
+    route: Names = []
+    cases: list[dict[str, Any]] = []
     first_seen: FirstSeenSection | None = None
     absence: AbsenceSection | None = None
     silence: SilenceSection | None = None
@@ -140,3 +142,4 @@ class CompoundDocument(_Section):
     date: dt.date | str = ""
     modified: dt.date | str = ""
     related: list[Any] = []
+    scope: list[str] = []

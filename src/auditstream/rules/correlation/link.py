@@ -69,7 +69,7 @@ def link(rules: Sequence[CompoundRule], names: Mapping[str, str]) -> Linked:
     for rule in rules:
         header = rule.header
         if other := known.get(header.name) or known.get(header.sigma_id):
-            problems.append(RuleError(f"{header.origin}:1: {other} has the same name or id"))
+            problems.append(RuleError(f"{other} has the same name or id", header.origin))
             continue
         by_name[header.name] = rule
         known[header.name] = header.name
@@ -112,7 +112,7 @@ def _visit(
         try:
             _visit(by_name[other], by_name, known, linked, (*path, name))
         except RuleError as error:
-            if f"{rule.header.origin}:" in str(error) and " > " in str(error):
+            if " > " in error.message:
                 raise
             _fail(rule, place, f"{other} is wrong: {error}")
     linked[name] = resolved

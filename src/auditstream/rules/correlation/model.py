@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from auditstream.contract.catalogue import Severity
 
@@ -73,7 +73,9 @@ class Header:
     """What a rule over several events has in common with every other rule.
 
     `name` identifies it, in alerts and in the rules that refer to it; `window` is the period
-    within which its hits are one alert. `line` tells the line of a part of the file, for errors.
+    within which its hits are one alert. `route` names destinations in place of those of the level;
+    `cases` are the tests beside the rule, as they stand in the file. `line` tells the line of a
+    part of the file, for errors.
     """
 
     name: str
@@ -88,6 +90,8 @@ class Header:
     false_positives: tuple[str, ...]
     tags: tuple[str, ...]
     references: tuple[str, ...]
+    route: tuple[str, ...]
+    cases: tuple[Mapping[str, Any], ...]
     window: timedelta
     content_hash: str
     origin: str

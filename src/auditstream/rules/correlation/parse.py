@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any, Final, NoReturn
@@ -89,7 +90,7 @@ def fail(origin: str, lines: Mapping[Path, int], path: Path, message: str) -> No
     """Raise a RuleError that names the line of the nearest known part of a document."""
     while path and path not in lines:
         path = path[:-1]
-    raise RuleError(f"{origin}:{lines.get(path, 1)}: {message}")
+    raise RuleError(message, origin, lines.get(path, 1))
 
 
 class _Reader:
@@ -139,9 +140,9 @@ class _Reader:
         self, document: CompoundDocument, content: Any, window: timedelta = DEFAULT_WINDOW
     ) -> Header:
         own = document.auditstream
-        name = document.name or (str(document.id) if document.id else "")
+        name = document.name or re.sub(r"[^a-z0-9]+", "_", document.title.lower()).strip("_")[:64]
         if not name:
-            self._fail((), "a name or an id is wanted")
+            self._fail(("title",), "a name is wanted: the title gives none")
         sentence = own.sentence or document.title.translate(str.maketrans("[]{}", "()()"))
         try:
             parse_template(sentence, SENTENCE_NAMES)
@@ -161,6 +162,8 @@ class _Reader:
             false_positives=tuple(document.falsepositives),
             tags=tuple(document.tags),
             references=tuple(document.references),
+            route=tuple(own.route),
+            cases=tuple(own.cases),
             window=own.window or window,
             content_hash=hashlib.sha256(canonical.encode()).hexdigest(),
             origin=self._origin,
