@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,8 +28,8 @@ class Part:
     optional: bool
 
 
-def parse_template(text: str) -> tuple[Part, ...]:
-    """Cut a sentence with placeholders into its parts.
+def parse_template(text: str, known: Collection[str] = PLACEHOLDERS) -> tuple[Part, ...]:
+    """Cut a sentence with placeholders, each one of `known`, into its parts.
 
     Raises:
         ContractError: a placeholder is unknown, or braces or brackets do not match.
@@ -43,9 +44,9 @@ def parse_template(text: str) -> tuple[Part, ...]:
             parts.append(Part(tuple(pieces), optional))
             pieces, optional = [], not optional
         elif piece[0] in "{}":
-            if piece[1:-1] not in PLACEHOLDERS:
-                known = ", ".join(sorted(PLACEHOLDERS))
-                raise ContractError(f"sentence {text!r}: {piece} is not one of {known}")
+            if piece[1:-1] not in known:
+                names = ", ".join(sorted(known))
+                raise ContractError(f"sentence {text!r}: {piece} is not one of {names}")
             pieces.append(Placeholder(piece[1:-1]))
         else:
             pieces.append(piece)

@@ -1,0 +1,181 @@
+"""Evaluate rules over several events after an append."""
+# ruff: noqa: S608 - names are those of columns, values are literals
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from auditstream.rules.correlation.compile import Compiler
+from auditstream.rules.correlation.link import Linked, references
+from auditstream.rules.correlation.match import Match
+from auditstream.rules.correlation.model import (
+    Absence,
+    CompoundRule,
+    Correlation,
+    EffectiveAccess,
+)
+from auditstream.rules.correlation.plausible import plausible
+from auditstream.rules.correlation.scope import (
+    EPOCH,
+    Scope,
+    length,
+    literal,
+    microseconds,
+    stretches,
+)
+from auditstream.rules.correlation.search import Ask, Question, search
+
+
+class CorrelationEngine:
+    """Rules over several events, evaluated for the windows that hold appended events.
+
+    `predicates` are never-null conditions over `e` for `database.events`, by the name of the
+    single-event rule. Events that occurred before `since` are left out, and so are hits before
+    it: enabling a rule on an old table raises no alert for what was there.
+
+    Nothing is kept between calls. An evaluation that is repeated, after a crash for example, finds
+    alerts of the same ids. Of two workers that append at the same time, the one that evaluates last
+    sees the events of both.
+    """
+
+    def __init__(
+        self,
+        linked: Linked,
+        predicates: Mapping[str, str],
+        ask: Ask,
+        database: str,
+        since: datetime = EPOCH,
+    ) -> None:
+        self._compiler = Compiler(linked, predicates)
+        self._linked = linked
+        self._predicates = predicates
+        self._ask = ask
+        self._database = database
+        self._since = since
+        self._rules = {
+            rule.header.name: rule for rule in linked.rules.values() if not waits(rule, linked)
+        }
+
+    @property
+    def candidates(self) -> frozenset[str]:
+        """The single-event rules whose hits call for an evaluation."""
+        return frozenset[str]().union(*(self._linked.leaves(r) for r in self._rules.values()))
+
+    def evaluate(self, appended: pl.DataFrame, hits: Mapping[str, pl.Series]) -> list[Match]:
+        """Return the matches of rules of which an appended event meets one.
+
+        `appended` are rows as they were stored; `hits` tells for each single-event rule, by name,
+        which of them meet it, as a column of booleans in the order of the rows. Rules that are not
+        in `hits` have none.
+
+        Sends one query, none if no rule is concerned; another one if any may match, and two more
+        for each 500 matches. Blocks until they are answered, and raises what `ask` raises.
+        """
+        questions = []
+        for rule in self._rules.values():
+            question = self._question(rule, appended, hits)
+            if question is not None:
+                questions.append(question)
+        left = plausible(self._linked, self._predicates, self._ask, questions)
+        return search(self._compiler, self._ask, left)
+
+    def catch_up(self, stream: str, partition: int, back: timedelta) -> list[Match]:
+        """Return the matches of the events of a partition that were stored last.
+
+        These are those that were ingested at most `back` before its newest: a worker that starts
+        with a partition evaluates what a crash may have kept another one from evaluating.
+        """
+        if not self.candidates:
+            return []
+        place = f"e.stream = {literal(stream)} AND e.kafka_partition = {partition}"
+        events = f"{self._database}.events AS e"
+        names = sorted(self.candidates)
+        met = [f"({self._predicates[name]}) AS hit_{number}" for number, name in enumerate(names)]
+        found = self._ask(
+            f"SELECT e.*, {', '.join(met)} FROM {events} WHERE {place} AND e.ingested_at >= ("
+            f"SELECT max(ingested_at) FROM {events} WHERE {place}) - toIntervalMicrosecond("
+            f"{length(back)}) AND ({' OR '.join(f'hit_{n}' for n in range(len(names)))})"
+        )
+        hits = {name: found[f"hit_{number}"].cast(pl.Boolean) for number, name in enumerate(names)}
+        return self.evaluate(found, hits) if found.height else []
+
+    def _question(
+        self, rule: CompoundRule, appended: pl.DataFrame, hits: Mapping[str, pl.Series]
+    ) -> Question | None:
+        met = [hits[name] for name in sorted(self._linked.leaves(rule)) if name in hits]
+        if not met:
+            return None
+        rows = appended.filter(pl.any_horizontal(met) & (pl.col("occurred_at") >= self._since))
+        if rows.is_empty():
+            return None
+        moments = rows["occurred_at"].dt.epoch("us").to_list()
+        workspaces = tuple(rows["workspace_id"].cast(pl.String).unique().sort())
+        reach = length(self._compiler.reach(rule))
+        ahead = reach if isinstance(rule, Correlation) else 0
+        return Question(
+            rule,
+            Scope(
+                database=self._database,
+                hits=(max(min(moments), microseconds(self._since)), max(moments) + ahead),
+                read=stretches(moments, reach, ahead),
+                groups=self._groups(rule, appended, hits),
+                workspaces=workspaces if _within_workspaces(rule, self._linked) else None,
+                homes=workspaces,
+                new=_new(rows),
+            ),
+        )
+
+    def _groups(
+        self, rule: CompoundRule, appended: pl.DataFrame, hits: Mapping[str, pl.Series]
+    ) -> tuple[tuple[str, ...], ...] | None:
+        if isinstance(rule, EffectiveAccess) or self._compiler.chained(rule) or not rule.group_by:
+            return None
+        groups: set[tuple[str, ...]] = set()
+        for name in references(rule):
+            if name in hits:
+                columns = [
+                    rule.column(field, name) if isinstance(rule, Correlation) else field
+                    for field in rule.group_by
+                ]
+                met = appended.filter(hits[name] & (pl.col("occurred_at") >= self._since))
+                values = met.select(
+                    pl.col(column).cast(pl.String) for column in dict.fromkeys(columns)
+                )
+                groups |= {
+                    tuple(row[column] for column in columns)
+                    for row in values.unique().to_dicts()
+                    if all(row.values())
+                }
+        return tuple(sorted(groups))
+
+
+def waits(rule: CompoundRule, linked: Linked) -> bool:
+    """Return whether a rule is judged by the clock, not after an append."""
+    return isinstance(rule, Absence) or (isinstance(rule, Correlation) and not linked.growing(rule))
+
+
+def _within_workspaces(rule: CompoundRule, linked: Linked) -> bool:
+    """Return whether events of different workspaces cannot correlate."""
+    if isinstance(rule, EffectiveAccess):
+        return True
+    inner = (linked.correlation(name) for name in references(rule))
+    return (
+        "workspace_id" in rule.group_by
+        and not (isinstance(rule, Correlation) and "workspace_id" in rule.aliases)
+        and all(_within_workspaces(other, linked) for other in inner if other)
+    )
+
+
+def _new(rows: pl.DataFrame) -> str:
+    """Return the predicate that tells the appended events from those before them."""
+    ranges = rows.group_by("stream", "kafka_partition").agg(
+        first=pl.col("kafka_offset").min(), last=pl.col("kafka_offset").max()
+    )
+    return " OR ".join(
+        f"(e.stream = {literal(row['stream'])} AND e.kafka_partition = {row['kafka_partition']} "
+        f"AND e.kafka_offset BETWEEN {row['first']} AND {row['last']})"
+        for row in ranges.sort("stream", "kafka_partition").to_dicts()
+    )

@@ -1,0 +1,89 @@
+"""Where our extensions fire: SQL with one row for each hit.
+
+Its columns: `g`, the group of the alert; `b`, where the window begins; `t`, the hit; `n`, the
+count; `x`, the event; `newest`, the hit if it is a new event, else 0; `told`, more to say.
+"""
+# ruff: noqa: S608 - names are those of columns, values are literals
+
+from __future__ import annotations
+
+from typing import Final
+
+from auditstream.rules.correlation.model import Absence, EffectiveAccess, FirstSeen
+from auditstream.rules.correlation.occurrences import one_of
+from auditstream.rules.correlation.scope import Scope, length
+from auditstream.rules.correlation.windows import FAR
+
+NOTHING_TOLD: Final = "emptyArrayString() AS told"
+
+_WAYS: Final = {
+    "any": "1",
+    "direct": "a.through IN ('direct', 'everyone')",
+    "group": "a.through NOT IN ('direct', 'everyone')",
+}
+
+
+def first_seen(rule: FirstSeen, rows: str, scope: Scope) -> str:
+    """Fire at occurrences whose values are new."""
+    frame = "ORDER BY t, x ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+    seen = f"lagInFrame(t, 1, toInt64(0)) OVER (PARTITION BY g, v {frame})"
+    earlier = f"lagInFrame(t, 1, toInt64(0)) OVER (PARTITION BY g {frame})"
+    since = f"t - {length(rule.history)}"
+    homes = "1" if scope.homes is None else one_of("e.workspace_id", scope.homes)
+    first = "toUnixTimestamp64Micro(min(e.occurred_at))"
+    oldest = (
+        f"SELECT toString(e.workspace_id) AS ws, {first} AS oldest "
+        f"FROM {scope.database}.events AS e WHERE {homes} GROUP BY e.workspace_id"
+    )
+    return (
+        "SELECT arrayConcat(g, v) AS g, t AS b, t, 1 AS n, x, if(new, t, 0) AS newest, "
+        f"{NOTHING_TOLD} FROM (SELECT *, x.ws AS ws, {seen} AS seen, {earlier} AS earlier "
+        f"FROM ({rows})) AS r "
+        f"INNER JOIN ({oldest}) AS o ON o.ws = r.ws "
+        f"WHERE seen < {since} AND oldest <= t - {length(rule.learning)}"
+        f"{'' if rule.new_groups else f' AND earlier >= {since}'}"
+    )
+
+
+def absence(rule: Absence, rows: str) -> str:
+    """Fire where the time of an event of bit 0 of the mask is over and none of bit 1 followed."""
+    span = length(rule.timespan)
+    # Backwards, so that the frame only ever grows.
+    after = (
+        "PARTITION BY g ORDER BY t DESC, x DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+    )
+    following = f"min(if(bitTest(mask, 1), t, {FAR})) OVER ({after})"
+    return (
+        f"SELECT g, begun AS b, begun + {span} AS t, 1 AS n, x, 0 AS newest, {NOTHING_TOLD} FROM ("
+        f"SELECT g, x, mask, t AS begun, count() OVER ({after}) AS followers, "
+        f"{following} AS following FROM ({rows})) "
+        f"WHERE bitTest(mask, 0) AND (followers = 0 OR following > begun + {span})"
+    )
+
+
+def effective_access(rule: EffectiveAccess, rows: str, scope: Scope) -> str:
+    """Fire at occurrences from which on a member has access not had by any way just before."""
+    access = (
+        f"SELECT * FROM {scope.database}.effective_access AS e "
+        f"WHERE {one_of('e.entity_type', rule.entity_types)} "
+        f"AND ifNull(e.role_rank >= {rule.min_rank}, false)"
+    )
+    if scope.workspaces is not None:
+        access += f" AND {one_of('e.workspace_id', scope.workspaces)}"
+    member = "if(a.member_id = '', 'everyone', ifNull(a.member_username, a.member_id))"
+    told = f"{member}, ifNull(a.entity_name, a.entity_id), ifNull(a.through_name, a.through)"
+    had = (
+        "b.member_id IN (a.member_id, '') AND b.valid_from < a.valid_from "
+        "AND ifNull(b.valid_until >= a.valid_from, true)"
+    )
+    return (
+        "SELECT [r.x.ws, a.member_id, a.entity_id, ifNull(a.role, '')] AS g, r.t AS b, r.t AS t, "
+        "1 AS n, any(r.x) AS x, any(if(r.new, r.t, 0)) AS newest, "
+        f"any([{told}]) AS told FROM ({rows}) AS r "
+        f"INNER JOIN ({access}) AS a ON a.workspace_id = r.x.ws "
+        f"INNER JOIN ({access}) AS b ON b.workspace_id = a.workspace_id "
+        "AND b.entity_type = a.entity_type AND b.entity_id = a.entity_id "
+        "WHERE r.x.id IN (a.grant_event_id, a.membership_event_id) "
+        f"AND toUnixTimestamp64Micro(a.valid_from) = r.t AND {_WAYS[rule.through]} "
+        f"GROUP BY g, r.t HAVING NOT max({had})"
+    )

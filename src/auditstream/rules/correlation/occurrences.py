@@ -1,0 +1,136 @@
+"""Occurrences: the events that a rule over several events looks at, as a relation in SQL.
+
+Its columns: `g`, the values of the group; `v`, the values that are counted; `t`, occurred_at in
+microseconds; `x`, the event: its place in Kafka, workspace, id, arrival; `new`, whether it is one
+of those the evaluation is about; `mask`, a bit for each of the rules that it is an event of; `c`,
+values for a rule that refers to this one; `k`, what it is counted as.
+"""
+# ruff: noqa: S608 - names are those of columns, values are literals
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from auditstream.rules.correlation.scope import Scope, literal, moment_sql
+
+MAX_VALUES: Final = 2_000
+"""Values of a field of groups that are named in a query; of more, none is."""
+
+EVENT: Final = (
+    "CAST((toString(e.stream), e.kafka_partition, e.kafka_offset, toString(e.kafka_topic), "
+    "toString(e.workspace_id), e.event_id, toUnixTimestamp64Micro(e.ingested_at), e.is_late), "
+    "'Tuple(stream String, part Int32, off Int64, topic String, ws String, id UUID, "
+    "arrived Int64, late Bool)')"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rules whose events are read alike: for each, its bit of the mask and its predicate.
+
+    `group`, `values` and `carried` are the fields that stand in `g`, `v` and `c`.
+    """
+
+    rules: tuple[tuple[int, str], ...]
+    group: tuple[str, ...]
+    values: tuple[str, ...] = ()
+    carried: tuple[str, ...] = ()
+
+
+def scan(source: Source, scope: Scope) -> str:
+    """Return the occurrences of events that meet one of the predicates of a source."""
+    bits = _by_bit(source).items()
+    columns = {
+        "g": array(source.group),
+        "v": array(source.values),
+        "t": "toUnixTimestamp64Micro(e.occurred_at)",
+        "x": EVENT,
+        "new": f"toUInt8({scope.new})" if scope.new else "toUInt8(1)",
+        "mask": f"toUInt64({' + '.join(f'if({either}, {1 << bit}, 0)' for bit, either in bits)})",
+        "c": array(source.carried),
+        "k": "toString(e.event_id)",
+    }
+    return (
+        f"SELECT {', '.join(f'{value} AS {name}' for name, value in columns.items())} "
+        f"FROM {scope.database}.events AS e WHERE {' AND '.join(conditions(source, scope))}"
+    )
+
+
+def conditions(source: Source, scope: Scope) -> list[str]:
+    """Return the conditions that events of a source meet, all of them."""
+    present = [f"{text(name)} != ''" for name in (*source.group, *source.values)]
+    predicates = dict.fromkeys(_by_bit(source).values())
+    met = f"({' OR '.join(predicates)})"
+    return [*_times(scope), *_wanted(source.group, scope), met, *present]
+
+
+def merged(relations: Sequence[str]) -> str:
+    """Return the occurrences of several relations, each event of a group and its values once."""
+    if len(relations) == 1:
+        return relations[0]
+    return (
+        "SELECT g, v, t, x, max(new) AS new, groupBitOr(mask) AS mask, any(c) AS c, any(k) AS k "
+        f"FROM ({together(relations)}) GROUP BY g, v, t, x"
+    )
+
+
+def together(relations: Sequence[str]) -> str:
+    """Return the rows of several relations."""
+    return " UNION ALL ".join(relations)
+
+
+def text(column: str) -> str:
+    """Return the value of a column as text, empty when absent."""
+    return f"ifNull(toString(e.{column}), '')"
+
+
+def array(columns: Sequence[str]) -> str:
+    """Return the values of columns as an array of texts."""
+    return f"[{', '.join(map(text, columns))}]" if columns else "emptyArrayString()"
+
+
+def _times(scope: Scope) -> list[str]:
+    """Return the conditions that leave out events of other times and workspaces."""
+    spans = [
+        f"e.occurred_at BETWEEN {moment_sql(first)} AND {moment_sql(last)}"
+        for first, last in scope.read
+    ]
+    wanted = [f"({' OR '.join(spans)})"] if spans else ["0"]
+    if scope.workspaces is not None:
+        wanted.append(one_of("e.workspace_id", scope.workspaces))
+    return wanted
+
+
+def picked(columns: Sequence[str], carried: Sequence[str]) -> str:
+    """Return the values of columns as an array of texts, from those that were carried along."""
+    places = [f"c[{carried.index(name) + 1}]" for name in columns]
+    return f"[{', '.join(places)}]" if places else "emptyArrayString()"
+
+
+def one_of(column: str, values: Sequence[str]) -> str:
+    """Return the condition that a column has one of the values."""
+    return f"{column} IN ({', '.join(map(literal, values))})" if values else "0"
+
+
+def _wanted(group: Sequence[str], scope: Scope) -> list[str]:
+    # Each value by itself: more groups than are wanted, but lists of literals are read fast.
+    if scope.groups is None:
+        return []
+    wanted = []
+    for place, column in enumerate(group):
+        values = sorted({values[place] for values in scope.groups})
+        if column == "workspace_id":
+            # The table is ordered by it.
+            wanted.append(one_of("e.workspace_id", values))
+        elif len(values) <= MAX_VALUES:
+            wanted.append(one_of(text(column), values))
+    return wanted
+
+
+def _by_bit(source: Source) -> dict[int, str]:
+    by_bit: dict[int, list[str]] = {}
+    for bit, predicate in source.rules:
+        by_bit.setdefault(bit, []).append(f"({predicate})")
+    return {bit: f"({' OR '.join(predicates)})" for bit, predicates in by_bit.items()}

@@ -1,0 +1,92 @@
+"""Leave out early what cannot match: most appends bring no group near to its condition.
+
+Windows cost ClickHouse more to plan than to read. One flat query tells first which groups have
+enough events in all of the time that is read, whatever their order: only these are looked at by
+windows. It never leaves out a match of a growing rule.
+"""
+# ruff: noqa: S608 - names are those of columns, values are literals
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from auditstream.rules.correlation.link import Linked
+from auditstream.rules.correlation.model import Bound, CompoundRule, Correlation
+from auditstream.rules.correlation.occurrences import Source, array, conditions, together
+from auditstream.rules.correlation.scope import Scope, literal
+from auditstream.rules.correlation.search import Ask, Question
+
+
+def plausible(
+    linked: Linked, predicates: Mapping[str, str], ask: Ask, questions: Sequence[Question]
+) -> list[Question]:
+    """Return the questions that may have matches, with the groups that may.
+
+    Asks once, or not at all when none of the rules can be judged so. All rules must be growing.
+    """
+    probes = {
+        question.rule.header.name: list(_probes(linked, predicates, question.rule, question.scope))
+        for question in questions
+    }
+    wanted = together([probe for some in probes.values() for probe in some])
+    found: dict[str, set[tuple[str, ...]]] = {}
+    if wanted:
+        for name, values in ask(wanted).rows():
+            found.setdefault(name, set()).add(tuple(values))
+    left = []
+    for question in questions:
+        name = question.rule.header.name
+        if not probes[name]:
+            left.append(question)
+        elif name in found:
+            groups = question.scope.groups
+            if groups is not None:
+                groups = tuple(sorted(found[name]))
+            left.append(replace(question, scope=replace(question.scope, groups=groups)))
+    return left
+
+
+def _probes(
+    linked: Linked, predicates: Mapping[str, str], rule: CompoundRule, scope: Scope
+) -> Iterator[str]:
+    """Yield queries of which one finds a group if the rule has a match; none if not known."""
+    if not isinstance(rule, Correlation) or rule.aliases or rule.term is not None:
+        return
+    inner = [other for name in rule.rules if (other := linked.correlation(name))]
+    if not inner:
+        yield _probe(predicates, rule, rule.header.name, scope)
+        return
+    needs_all = rule.kind in {"temporal", "temporal_ordered"} and _least(rule.bounds) == len(
+        rule.rules
+    )
+    if not needs_all and len(inner) < len(rule.rules):
+        return
+    # Where all are needed, the first one tells enough.
+    for other in inner[:1] if needs_all else inner:
+        if other.aliases or other.term is not None or any(map(linked.correlation, other.rules)):
+            return
+    for other in inner[:1] if needs_all else inner:
+        yield _probe(predicates, other, rule.header.name, replace(scope, groups=None))
+
+
+def _probe(predicates: Mapping[str, str], rule: Correlation, name: str, scope: Scope) -> str:
+    met = [(0, predicates[other]) for other in rule.rules]
+    source = Source(tuple(met), rule.group_by, rule.fields)
+    if rule.kind == "event_count":
+        number = "count()"
+    elif rule.kind == "value_count":
+        number = f"uniqExact({array(rule.fields)})"
+    else:
+        number = " + ".join(f"max({predicate})" for _, predicate in met)
+    where = " AND ".join(conditions(source, scope))
+    return (
+        f"SELECT {literal(name)} AS rule, {array(rule.group_by)} AS group_values "
+        f"FROM {scope.database}.events AS e WHERE {where} "
+        f"GROUP BY group_values HAVING {number} >= {_least(rule.bounds)}"
+    )
+
+
+def _least(bounds: Sequence[Bound]) -> int:
+    """Return the least count that meets growing bounds."""
+    return max(bound.number + (bound.operator == "gt") for bound in bounds)

@@ -1,0 +1,77 @@
+"""What part of the table an evaluation looks at, and values in ClickHouse's SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Final, TypeAlias
+
+Span: TypeAlias = tuple[int, int]
+"""First and last moment, microseconds since 1970-01-01; both belong to it."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_SPANS: Final = 32
+"""Stretches of time that one query asks for; the nearest ones are taken together."""
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Events of the times `read`, in search of hits at the times `hits`.
+
+    `read` reaches far enough around `hits` for every window. With `groups`, values of the rule's
+    group, and `workspaces`, other events are left out. With `new`, a predicate over `e`, only
+    windows that hold such an event are wanted; these are of the workspaces `homes`.
+    """
+
+    database: str
+    hits: Span
+    read: tuple[Span, ...]
+    groups: tuple[tuple[str, ...], ...] | None = None
+    workspaces: tuple[str, ...] | None = None
+    new: str | None = None
+    homes: tuple[str, ...] | None = None
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a moment as microseconds since 1970-01-01."""
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def length(span: timedelta) -> int:
+    """Return a length of time in microseconds."""
+    return span // _MICROSECOND
+
+
+def moment(number: int) -> datetime:
+    """Return microseconds since 1970-01-01 as a moment."""
+    return EPOCH + timedelta(microseconds=number)
+
+
+def stretches(moments: Iterable[int], before: int, after: int) -> tuple[Span, ...]:
+    """Return the times from `before` each moment to `after` it, those that meet taken together."""
+    spans: list[Span] = []
+    for at in sorted(set(moments)):
+        if spans and at - before <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], at + after)
+        else:
+            spans.append((at - before, at + after))
+    while len(spans) > MAX_SPANS:
+        gaps = [later[0] - earlier[1] for earlier, later in pairwise(spans)]
+        place = gaps.index(min(gaps))
+        spans[place : place + 2] = [(spans[place][0], spans[place + 1][1])]
+    return tuple(spans)
+
+
+def literal(text: str) -> str:
+    """Return a text as a literal."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\0")
+    return f"'{escaped}'"
+
+
+def moment_sql(number: int) -> str:
+    """Return microseconds since 1970-01-01 as a value of the type of occurred_at."""
+    return f"fromUnixTimestamp64Micro({number}, 'UTC')"
