@@ -27,6 +27,7 @@ ESCALATION: Final = Alert(
     action="org_user_role_changed",
     occurred_at=OCCURRED,
     detected_at=OCCURRED + timedelta(seconds=1),
+    whom="leo.park",
     evidence=(Evidence("0195f0a2-1111-7abc-8def-0123456789ab", "audit.events", 3, 42),),
 )
 

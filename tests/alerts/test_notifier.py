@@ -19,6 +19,7 @@ from auditstream.alerts.topics import ensure_topics
 from auditstream.contract.alert import Alert
 from auditstream.embedded import Broker
 from auditstream.settings import Settings, load_settings
+from auditstream.store.connection import Store, connect
 from tests.alerts.samples import alert
 from tests.stack.poll import eventually
 
@@ -29,7 +30,8 @@ class Running:
     def __init__(self, settings: Settings) -> None:
         self._out, self._errors, self._stop = StringIO(), StringIO(), threading.Event()
         consoles = (Console(file=file, width=500) for file in (self._out, self._errors))
-        notifier = Notifier(settings, *consoles)
+        self._store = connect(settings)
+        notifier = Notifier(settings, self._store, *consoles)
         self.thread = threading.Thread(target=notifier.run, args=(self._stop,))
 
     @property
@@ -51,6 +53,7 @@ class Running:
         self._stop.set()
         self.thread.join(15)
         assert not self.thread.is_alive()
+        self._store.close()
 
 
 @contextmanager
@@ -70,7 +73,7 @@ def send(settings: Settings, *alerts: Alert) -> None:
     send_records(settings, settings.alerts_topic, records)
 
 
-def test_each_alert_is_printed_once(settings: Settings) -> None:
+def test_each_alert_is_printed_once(settings: Settings, store: Store) -> None:
     """A repeated id prints one line, alerts before and after it print theirs."""
     send(settings, alert(1), alert(2), alert(1))
     with running(settings) as notifier:
@@ -80,7 +83,7 @@ def test_each_alert_is_printed_once(settings: Settings) -> None:
     assert [line[-1] for line in notifier.lines] == ["1", "2", "3"]
 
 
-def test_restart_goes_on_where_it_was(settings: Settings) -> None:
+def test_restart_goes_on_where_it_was(settings: Settings, store: Store) -> None:
     """What one notifier has printed, the next of its group does not print again."""
     send(settings, alert(1))
     with running(settings) as first:
@@ -91,7 +94,7 @@ def test_restart_goes_on_where_it_was(settings: Settings) -> None:
     assert [line[-1] for line in second.lines] == ["2"]
 
 
-def test_what_is_no_alert_is_reported_and_passed_over(settings: Settings) -> None:
+def test_what_is_no_alert_is_reported_and_passed_over(settings: Settings, store: Store) -> None:
     """A record that is not an alert says where it stands, and the next alert is printed."""
     send_records(settings, settings.alerts_topic, [Record(b"k", b"not an alert")])
     send(settings, alert(1))
@@ -119,7 +122,7 @@ def test_broker_may_go_and_come_back(tmp_path: Path) -> None:
         assert settings.kafka_brokers in notifier.errors[0]
 
 
-def test_process_prints_plain_lines_and_ends_on_sigterm(settings: Settings) -> None:
+def test_process_prints_plain_lines_and_ends_on_sigterm(settings: Settings, store: Store) -> None:
     """As a process in a pipe it prints each alert as it comes, and SIGTERM ends it with 0."""
     environment = os.environ | {
         f"AUDITSTREAM_{name.upper()}": str(getattr(settings, name))
