@@ -104,10 +104,15 @@ def test_what_is_no_alert_is_reported_and_passed_over(settings: Settings, store:
     assert error.startswith(f"{settings.alerts_topic}, partition 0, offset 0: not an alert")
 
 
-def test_broker_may_go_and_come_back(tmp_path: Path) -> None:
+def test_broker_may_go_and_come_back(tmp_path: Path, store: Store) -> None:
     """A broker that dies is reported once; alerts after its return are printed."""
     with Broker(log_path=tmp_path / "broker.log") as broker:
-        settings = load_settings(kafka_brokers=broker.bootstrap, session_timeout_seconds=6.0)
+        settings = load_settings(
+            kafka_brokers=broker.bootstrap,
+            clickhouse_url=store.url,
+            clickhouse_database=store.database,
+            session_timeout_seconds=6.0,
+        )
         ensure_topics(settings, 1)
         send(settings, alert(1))
         with running(settings) as notifier:

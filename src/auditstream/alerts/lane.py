@@ -30,11 +30,12 @@ FOLDED: Final = 500
 """Alerts of one message at most."""
 REMEMBERED: Final = 100_000
 IDLE_SECONDS: Final = 30.0
+REFILL_SECONDS: Final = 0.2
 ATTEMPTS: Final = 3
 """Attempts that every delivery gets, whatever its age."""
 
 Note = Callable[[Sequence[DeliveryRow]], object]
-Refill = Callable[[str, int], Sequence[DeliveryRow]]
+Refill = Callable[[str, int], tuple[Sequence[DeliveryRow], bool]]
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Lane:
     """Delivers what is put into it; notes each outcome; forgets nothing it has not delivered.
 
     `note` takes rows for the ledger; `refill` returns open deliveries of the ledger to a
-    destination, at most so many. `say` is told when the destination begins and ceases to fail.
+    destination, at most so many, and whether the ledger is up to date. `say` is told when the destination begins and ceases to fail.
     """
 
     def __init__(
@@ -136,13 +137,17 @@ class Lane:
 
     def _fetch(self) -> None:
         """Take from the ledger what did not find room."""
-        self._overflow = False
+        limit = self._settings.queue
         try:
-            self.put(self._refill(self._name, self._settings.queue))
+            rows, complete = self._refill(self._name, limit)
         except (ServiceUnavailableError, StoreError):
-            self._overflow = True
-            with self._changed:
-                self._changed.wait(self._settings.tick_seconds)
+            rows, complete = (), False
+        self._overflow = not complete or len(rows) >= limit
+        self.put(rows)
+        with self._changed:
+            if not self._items and self._overflow:
+                # What was delivered a moment ago is not in the ledger yet.
+                self._changed.wait(REFILL_SECONDS)
 
     def _next(self) -> tuple[list[_Item], float]:
         """Return what is to be sent now as one message, else nothing and how long to wait."""

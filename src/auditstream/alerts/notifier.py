@@ -12,6 +12,7 @@ delivered all the same: their offsets are committed when the ledger is written.
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import threading
@@ -55,7 +56,7 @@ POLL_SECONDS: Final = 0.2
 METADATA_SECONDS: Final = 5
 LEDGER_SECONDS: Final = 2.0
 """How long a delivery waits for its row in the ledger before it is made without."""
-RESTORE_SECONDS: Final = 10.0
+RESTORE_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 5.0
 DECISIONS: Final = 100_000
 RETRIED: Final = 1_000
@@ -77,7 +78,7 @@ class Notifier:
                 settings.notifier,
                 settings.explorer_url,
                 self._ledger.add,
-                self._open_deliveries,
+                self._refill,
                 self._say,
             )
             for name, config in settings.notifier.destinations.items()
@@ -239,6 +240,10 @@ class Notifier:
         partitions, now = sorted(self._partitions), datetime.now(UTC)
         return list_open(self._store, partitions, now, limit, destination, states)
 
+    def _refill(self, destination: str, limit: int) -> tuple[list[DeliveryRow], bool]:
+        complete = not self._ledger.waiting
+        return self._open_deliveries(destination, limit), complete
+
     def _look(self) -> None:
         """Look up again and again what others have changed: silences, states, who is silent."""
         while not self._stop.wait(self._settings.notifier.tick_seconds):
@@ -312,6 +317,8 @@ def run(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    # What a client of HTTP warns of is raised as an error as well.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, "127.0.0.1")
     with closing(connect(settings)) as store:

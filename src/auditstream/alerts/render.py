@@ -13,9 +13,9 @@ from typing import Any, Final, Literal, TypeAlias
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from auditstream.alerts.message import Letter, Message, span
+from auditstream.alerts.message import Letter, Message
 from auditstream.alerts.neutral import chat, unlinked, web_link
-from auditstream.alerts.wording import told_sentence, told_when
+from auditstream.alerts.wording import told_ids, told_sentence, told_when
 from auditstream.contract.catalogue import SEVERITIES
 
 Form: TypeAlias = Literal["md", "html", "txt"]
@@ -59,7 +59,7 @@ def title(message: Message) -> str:
 def _one(message: Message) -> dict[str, Any]:
     letter = message.letters[0]
     alert = letter.alert
-    when = f"{told_when(alert)}, {span(message.now - alert.occurred_at)} ago"
+    when = told_when(alert, message.now)
     workspace = alert.workspace_username or alert.workspace_id
     facts = [
         ("Who", alert.actor),
@@ -77,6 +77,7 @@ def _one(message: Message) -> dict[str, Any]:
         "when": when,
         "workspace": workspace,
         "count": letter.count,
+        "ids": told_ids(alert),
         "facts": [(name, value) for name, value in facts if value],
         "colour": Trusted(COLOURS[alert.level]),
         "runbook": _trusted(web_link(alert.runbook)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from auditstream.alerts.message import span
@@ -17,8 +17,8 @@ def told_sentence(alert: Alert, count: int) -> str:
     return alert.sentence.removesuffix(".") + times
 
 
-def told_when(alert: Alert) -> str:
-    """Return when it happened, in UTC, and how much later it was noticed when that is long."""
+def told_when(alert: Alert, now: datetime | None = None) -> str:
+    """Return when it happened, in UTC, how long before `now`, and what is odd about the time."""
     delay = alert.detected_at - alert.occurred_at
     marks = []
     if delay >= NOTICED_LATE:
@@ -27,5 +27,15 @@ def told_when(alert: Alert) -> str:
         marks.append("the event arrived late")
     if alert.retroactive:
         marks.append("found in history, not news")
+    ago = "" if now is None else f", {span(now - alert.occurred_at)} ago"
     noted = f" ({', '.join(marks)})" if marks else ""
-    return f"{alert.occurred_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC{noted}"
+    return f"{alert.occurred_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC{ago}{noted}"
+
+
+def told_ids(alert: Alert) -> str:
+    """Return what to look for elsewhere: rule, alert, and the first event with its place."""
+    first = next(iter(alert.evidence), None)
+    event = ""
+    if first is not None:
+        event = f", event {first.event_id} at {first.topic} {first.partition}:{first.offset}"
+    return f"rule {alert.rule_id}, alert {alert.alert_id}{event}"
