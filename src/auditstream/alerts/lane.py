@@ -48,7 +48,8 @@ class Lane:
     """Delivers what is put into it; notes each outcome; forgets nothing it has not delivered.
 
     `note` takes rows for the ledger; `refill` returns open deliveries of the ledger to a
-    destination, at most so many, and whether the ledger is up to date. `say` is told when the destination begins and ceases to fail.
+    destination, at most so many, and whether the ledger is up to date. `say` is told when the
+    destination begins and ceases to fail.
     """
 
     def __init__(
