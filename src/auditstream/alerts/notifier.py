@@ -248,21 +248,24 @@ class Notifier:
         """Look up again and again what others have changed: silences, states, who is silent."""
         while not self._stop.wait(self._settings.notifier.tick_seconds):
             try:
-                self._restore()
-                now = datetime.now(UTC)
-                self._planner.silences = tuple(list_silences(self._store, now))
-                self._planner.settled = list_settled(self._store, now - LOOK_BACK)
-                rows = list(self._escalations(now))
-                self._hand_out(self._open_deliveries("", RETRIED, ("retried",)))
-                with self._restoring:
-                    self._planner.tidy(now)
-            except (ServiceUnavailableError, StoreError) as error:
+                self._look_once()
+            except Exception as error:  # noqa: BLE001 - told; a notifier goes on without
                 self._say_once(-2, f"silences and escalations are not looked up: {error}")
-                continue
-            self._reported.discard(-2)
-            if rows:
-                self._ledger.wait(self._ledger.add(rows), LEDGER_SECONDS)
-                self._hand_out(rows)
+            else:
+                self._reported.discard(-2)
+
+    def _look_once(self) -> None:
+        self._restore()
+        now = datetime.now(UTC)
+        self._planner.silences = tuple(list_silences(self._store, now))
+        self._planner.settled = list_settled(self._store, now - LOOK_BACK)
+        self._hand_out(self._open_deliveries("", RETRIED, ("retried",)))
+        with self._restoring:
+            self._planner.tidy(now)
+        rows = list(self._escalations(now))
+        if rows:
+            self._ledger.wait(self._ledger.add(rows), LEDGER_SECONDS)
+            self._hand_out(rows)
 
     def _escalations(self, now: datetime) -> Iterator[DeliveryRow]:
         """Plan deliveries of alerts that nobody has acknowledged in time."""

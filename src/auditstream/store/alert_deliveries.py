@@ -218,8 +218,9 @@ def list_unacknowledged(
         for name in DELIVERIES
         if name != "alert_id"
     )
+    shown = ", ".join(f"f.{name} AS {name}" for name in DELIVERIES)
     found = store.query_frame(
-        "SELECT f.*, t.reopened AS reopened FROM "
+        f"SELECT {shown}, t.reopened AS reopened FROM "
         f"(SELECT toString(d.alert_id) AS alert_id, {names} "
         f"FROM {database}.alert_deliveries AS d WHERE d.kind IN ('alert', 'digest') "
         "AND d.state = 'planned' AND d.level = {level:String} "
