@@ -292,7 +292,7 @@ def _latest(store: Store, where: str, having: str, parameters: dict[str, Any]) -
     }
     first |= {
         "attempt": "max(d.attempt)",
-        "error": "argMax(d.error, d.at)",
+        "error": "argMax(d.error, (d.at, d.state != 'planned'))",
         "message_id": "argMax(tuple(d.message_id), d.at).1",
     }
     columns = ", ".join(_select(name, expression) for name, expression in first.items())
