@@ -77,8 +77,10 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         ('[[notifier.routes]]\nto = ["console"]\nlevel = "low"', "notifier.routes.0.level"),
         ('[notifier.destinations.x]\ntype = "fax"', "notifier.destinations.x"),
         (
-            '[notifier.destinations.x]\ntype = "webhook"\nurl = "http://example.com/hunter2"\n'
-            'secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"',
+            (
+                '[notifier.destinations.x]\ntype = "webhook"\nurl = "http://example.com/hunter2"\n'
+                'secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"'
+            ),
             "notifier.destinations.x.webhook.url",
         ),
         (
@@ -86,8 +88,10 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
             "notifier.destinations.x.apprise.url",
         ),
         (
-            '[[notifier.maintenance]]\nname = "m"\n'
-            'hours = {start = "02:00", end = "04:00", zone = "Mars/Base"}',
+            (
+                '[[notifier.maintenance]]\nname = "m"\n'
+                'hours = {start = "02:00", end = "04:00", zone = "Mars/Base"}'
+            ),
             "notifier.maintenance.0.hours.zone",
         ),
         (
