@@ -310,7 +310,7 @@ def test_no_secret_in_logs_of_failing_deliveries(
     """A refusing webhook and a dead Apprise service are reported without address and secret."""
     caplog.set_level(logging.DEBUG)
     with receiving() as receiver:
-        receiver.answers = [(500, {})] * 3 + [(403, {})]
+        receiver.answers = [(500, dict[str, str]())] * 3 + [(403, {})]
         hook = {"type": "webhook", "url": receiver.url, "secret": SECRET}
         chat = {
             "type": "apprise",

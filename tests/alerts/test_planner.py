@@ -262,7 +262,7 @@ def decided(item: Alert, plan: Plan) -> Decided:
 def test_restored_planner_decides_like_one_that_went_on(minutes: list[int], cut: int) -> None:
     """A notifier that was killed after any alert decides on as if it had not been."""
     steady, first, second = planner(), planner(), planner()
-    decisions = []
+    decisions: list[Decided] = []
     current = first
     for number, minute in enumerate(minutes):
         if number == cut:

@@ -136,8 +136,8 @@ def test_names_forge_nothing(name: str, many: bool) -> None:
     plain = disguised("eve")
     for form in ("md", "txt", "html"):
         kind: MessageKind = "folded" if many else "alert"
-        harmless = render(message(plain, kind=kind), form)  # type: ignore[arg-type]
-        text = render(message(disguised(name), kind=kind), form)  # type: ignore[arg-type]
+        harmless = render(message(plain, kind=kind), form)
+        text = render(message(disguised(name), kind=kind), form)
         assert len(text.splitlines()) == len(harmless.splitlines())
         assert "://evil" not in text
         assert "www.evil" not in text
