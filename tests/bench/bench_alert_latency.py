@@ -59,8 +59,11 @@ def event(number: int, epoch: int) -> tuple[str, bytes, bytes]:
     return event_id, str(envelope["workspace_id"]).encode(), value
 
 
-def publish(system: System, rate: int, seconds: float) -> dict[str, float]:
-    """Publish at a rate; return when each alerting event was handed to the producer."""
+def publish(system: System, rate: int, seconds: float, first: int) -> dict[str, float]:
+    """Publish at a rate; return when each alerting event was handed to the producer.
+
+    Events are numbered from `first` on: a number is a member, and so an alert, of its own.
+    """
     producer = Producer(
         kafka_config(system.settings)
         | {"linger.ms": 5, "partitioner": "murmur2_random", "compression.type": "lz4"}
@@ -68,9 +71,9 @@ def publish(system: System, rate: int, seconds: float) -> dict[str, float]:
     handed: dict[str, float] = {}
     epoch = time.time_ns() // 1000
     started = time.time()
-    number = 0
+    number = first
     while time.time() < started + seconds:
-        while number < (time.time() - started) * rate:
+        while number - first < (time.time() - started) * rate:
             event_id, key, value = event(number, epoch)
             if number % ALERTING == 0:
                 handed[event_id] = time.time()
@@ -79,7 +82,8 @@ def publish(system: System, rate: int, seconds: float) -> dict[str, float]:
         producer.poll(0)
         time.sleep(BURST_SECONDS)
     producer.flush(30)
-    say(f"published {number:,} events, {number / seconds:,.0f} a second")
+    count = number - first
+    say(f"published {count:,} events, {count / seconds:,.0f} a second")
     return handed
 
 
@@ -141,9 +145,9 @@ def main() -> None:
         reader.start()
         system.worker()
         system.notifier(config=config(receiver))
-        publish(system, options.rate, options.warm_up)
+        publish(system, options.rate, options.warm_up, 0)
         time.sleep(5)
-        handed = publish(system, options.rate, options.seconds)
+        handed = publish(system, options.rate, options.seconds, 10_000_000)
         deadline = time.time() + 60
         while time.time() < deadline and not handed.keys() <= webhook_arrivals(receiver).keys():
             time.sleep(0.2)
