@@ -73,11 +73,6 @@ class Ledger:
             self._changed.notify_all()
             return self._added
 
-    def wait(self, count: int, seconds: float) -> bool:
-        """Wait until so many rows are written, for some seconds at most; returns whether."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._written >= count, seconds)
-
     def stop(self, seconds: float) -> None:
         """Write what is left, for some seconds at most."""
         self._stopping.set()

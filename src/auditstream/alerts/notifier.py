@@ -6,8 +6,9 @@
 
 A delivery is in the ledger before its alert's offset is committed, and a new notifier takes up what
 the ledger does not show as delivered. So a notifier killed at any moment loses no alert; it may
-send the message it was sending once more, under the same id. While ClickHouse is away, alerts are
-delivered all the same: their offsets are committed when the ledger is written.
+send what it sent in its last moment once more, under the same id. Delivering never waits for
+ClickHouse: while it is away, alerts are delivered all the same, and their offsets are committed
+when the ledger is written.
 """
 
 from __future__ import annotations
@@ -54,8 +55,6 @@ from auditstream.store.connection import Store, connect
 BATCH: Final = 500
 POLL_SECONDS: Final = 0.2
 METADATA_SECONDS: Final = 5
-LEDGER_SECONDS: Final = 2.0
-"""How long a delivery waits for its row in the ledger before it is made without."""
 RESTORE_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 5.0
 DECISIONS: Final = 100_000
@@ -149,7 +148,6 @@ class Notifier:
         if places:
             count = count or self._ledger.add(())
             self._uncommitted.append((count, list(places.values())))
-            self._ledger.wait(count, LEDGER_SECONDS)
             self._hand_out(rows)
         self._commit(consumer)
 
@@ -264,7 +262,7 @@ class Notifier:
             self._planner.tidy(now)
         rows = list(self._escalations(now))
         if rows:
-            self._ledger.wait(self._ledger.add(rows), LEDGER_SECONDS)
+            self._ledger.add(rows)
             self._hand_out(rows)
 
     def _escalations(self, now: datetime) -> Iterator[DeliveryRow]:
