@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from auditstream.errors import ConfigurationError
+from auditstream.notifier_settings import as_json
 from auditstream.settings import load_settings
 
 
@@ -69,3 +70,55 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError) as error:
         load_settings()
     assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ('[[notifier.routes]]\nto = ["nobody"]', "routes.0.to: there is no destination 'nobody'"),
+        ('[[notifier.routes]]\nto = ["console"]\nlevel = "low"', "notifier.routes.0.level"),
+        ('[notifier.destinations.x]\ntype = "fax"', "notifier.destinations.x"),
+        (
+            (
+                '[notifier.destinations.x]\ntype = "webhook"\nurl = "http://example.com/hunter2"\n'
+                'secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"'
+            ),
+            "notifier.destinations.x.webhook.url",
+        ),
+        (
+            '[notifier.destinations.x]\ntype = "apprise"\nurl = "hunter2://x"',
+            "notifier.destinations.x.apprise.url",
+        ),
+        (
+            (
+                '[[notifier.maintenance]]\nname = "m"\n'
+                'hours = {start = "02:00", end = "04:00", zone = "Mars/Base"}'
+            ),
+            "notifier.maintenance.0.hours.zone",
+        ),
+        (
+            '[notifier.escalation.high]\nafter_minutes = 0\nto = ["console"]',
+            "notifier.escalation.high.after_minutes",
+        ),
+    ],
+)
+def test_wrong_section_names_the_key(elsewhere: Path, section: str, key: str) -> None:
+    """A key of [notifier] that is wrong is named, and no secret is shown."""
+    (elsewhere / "auditstream.toml").write_text(section)
+    with pytest.raises(ConfigurationError) as error:
+        load_settings()
+    assert key in str(error.value)
+    assert "hunter2" not in str(error.value)
+
+
+def test_section_survives_the_environment(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child process that is given the section as JSON has the same, secrets included."""
+    (elsewhere / "auditstream.toml").write_text(
+        '[notifier.destinations.x]\ntype = "webhook"\nurl = "https://example.com/hunter2"\n'
+        'secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"\n'
+        '[[notifier.maintenance]]\nname = "m"\nhours = {start = "02:00", end = "04:00"}\n'
+    )
+    settings = load_settings()
+    (elsewhere / "auditstream.toml").unlink()
+    monkeypatch.setenv("AUDITSTREAM_NOTIFIER", as_json(settings.notifier))
+    assert load_settings().notifier == settings.notifier

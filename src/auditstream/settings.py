@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from auditstream.errors import ConfigurationError
+from auditstream.notifier_settings import NotifierSettings
 
 PREFIX = "AUDITSTREAM_"
 CONFIG_VARIABLE = "AUDITSTREAM_CONFIG"
@@ -105,6 +106,14 @@ class Settings(BaseSettings):
         None, description="Catalogue of actions in place of the shipped one."
     )
     rules_dir: Path | None = Field(None, description="Rules beside the built-in ones.")
+    explorer_url: str | None = Field(
+        None,
+        pattern="^https?://[^\\s<>|]+$",
+        description="Where the explorer is, for links in alerts.",
+    )
+    notifier: NotifierSettings = Field(
+        NotifierSettings(), description="Whom to tell of alerts; in the file, [notifier] and below."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -143,10 +152,17 @@ def load_settings(**flags: Any) -> Settings:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         lines = [
-            f"{PREFIX}{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            f"{_key(item['loc'])}: {item['msg']}"
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigurationError("settings are wrong: " + "; ".join(lines)) from None
+
+
+def _key(place: tuple[int | str, ...]) -> str:
+    """Return the variable, or the key of the settings file where there is none for it."""
+    if place[0] == "notifier":
+        return ".".join(str(part) for part in place)
+    return f"{PREFIX}{'_'.join(str(part) for part in place).upper()}"
 
 
 FOREIGN_PREFIXES = ("AUDITSTREAM_TEST_", "AUDITSTREAM_SPOOL_", "AUDITSTREAM_SERVICE")

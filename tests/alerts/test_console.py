@@ -6,7 +6,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from auditstream.alerts.console import alert_line, print_alert, printable
+from auditstream.alerts.console import alert_line, print_alert
+from auditstream.alerts.neutral import printable
 from auditstream.contract.alert import Alert
 from tests.alerts.samples import ESCALATION, OCCURRED, alert
 
@@ -26,7 +27,11 @@ BLOCK = """\
 
 def printed(shown: Alert, *, terminal: bool, width: int = 120) -> str:
     file = StringIO()
-    print_alert(Console(file=file, force_terminal=terminal, width=width, color_system=None), shown)
+    print_alert(
+        Console(file=file, force_terminal=terminal, width=width, color_system=None),
+        shown,
+        shown.event_count,
+    )
     return "\n".join(line.rstrip() for line in file.getvalue().split("\n"))
 
 
@@ -42,7 +47,7 @@ def test_terminal_gets_a_block() -> None:
 
 def test_what_is_missing_is_left_out() -> None:
     """Without a reason and a runbook nothing stands in their place."""
-    line = alert_line(alert(1, reason="", runbook=None))
+    line = alert_line(alert(1, reason="", runbook=None), 1)
     assert line == (
         "HIGH  2026-03-14 02:13:41 UTC  ada.khan changed the role of leo.park in workspace "
         "harbour from member to admin.  alert: 0f6f4a8e-8a52-5f0c-9d3e-000000000001"
@@ -60,12 +65,12 @@ def test_what_is_missing_is_left_out() -> None:
 )
 def test_late_alerts_say_so(delay: timedelta, told: str) -> None:
     """An alert about something long past says how long."""
-    assert told in alert_line(alert(1, detected_at=OCCURRED + delay))
+    assert told in alert_line(alert(1, detected_at=OCCURRED + delay), 1)
 
 
 def test_count_of_events_is_told() -> None:
     """An alert that stands for several events says how many."""
-    assert "from member to admin (7 times)." in alert_line(alert(1, event_count=7))
+    assert "from member to admin (7 times)." in alert_line(alert(1), 7)
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -89,6 +89,13 @@ class System:
         environment = {f"AUDITSTREAM_{key.upper()}": str(value) for key, value in settings.items()}
         return self._start(name, [sys.executable, "-m", "auditstream.cli", "worker"], environment)
 
+    def notifier(self, name: str = "notifier", config: str = "") -> Process:
+        """Start a notifier with a settings file of this text."""
+        path = self.directory / f"{name}.toml"
+        path.write_text(config)
+        command = [sys.executable, "-m", "auditstream.cli", "notifier"]
+        return self._start(name, command, {"AUDITSTREAM_CONFIG": str(path)})
+
     def producer(
         self, count: int, *, rate: float = 0.0, seed: int = 1, name: str = "producer"
     ) -> Process:

@@ -1,10 +1,10 @@
-"""`auditstream notifier`: alerts on this console."""
+"""`auditstream notifier`: tells those who should know of alerts."""
 
 from __future__ import annotations
 
 import typer
 
-EXAMPLE = "AUDITSTREAM_KAFKA_BROKERS=kafka-1:9092 auditstream notifier"
+EXAMPLE = "AUDITSTREAM_CONFIG=production.toml auditstream notifier"
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -13,10 +13,11 @@ def register(app: typer.Typer, panel: str) -> None:
 
 
 def run_notifier() -> None:
-    """Print every alert of the alerts topic until SIGTERM or Ctrl-C.
+    """Deliver every alert of the alerts topic until SIGTERM or Ctrl-C.
 
-    A short block for each on a terminal, one line for each in a pipe. What was printed is not
-    printed again after a restart: see AUDITSTREAM_NOTIFIER_GROUP.
+    Where to is the section [notifier] of the settings file; without one, each alert is printed
+    here: a short block on a terminal, a line in a pipe. What was delivered is in ClickHouse and is
+    not delivered again after a restart.
     """
     from auditstream.alerts.notifier import run
     from auditstream.settings import load_settings

@@ -86,7 +86,7 @@ def _is_number(value: Any) -> bool:
 
 def cell(value: Any) -> str:
     """Return a value as a table shows it: readable, and harmless to a terminal."""
-    from auditstream.alerts.console import printable
+    from auditstream.alerts.neutral import printable
 
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}" if abs(value) >= 10_000 else str(value)

@@ -21,6 +21,7 @@ from auditstream.cli.child import Child
 from auditstream.cli.target import catalogue_of
 from auditstream.embedded import Broker, ClickHouse
 from auditstream.errors import AuditStreamError
+from auditstream.notifier_settings import NotifierSettings, as_json
 from auditstream.settings import CONFIG_VARIABLE, PREFIX, Settings
 from auditstream.store.connection import connect
 from auditstream.store.migrate import migrate
@@ -149,6 +150,8 @@ def environment_of(settings: Settings) -> dict[str, str]:
         value = getattr(settings, name)
         if isinstance(value, SecretStr):
             value = value.get_secret_value()
+        if isinstance(value, NotifierSettings):
+            value = as_json(value)
         if isinstance(value, Path):
             value = value.absolute()
         if value is not None:

@@ -27,7 +27,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert; the fields are those of the Avro schema, times are aware datetimes in UTC."""
+    """One alert; the fields are those of the Avro schema, times are aware datetimes in UTC.
+
+    Who: `actor`; what: `sentence`; whom: `whom`; on what: `entity`; where: the workspace; when:
+    `occurred_at`, `detected_at`; why it matters: `reason`.
+    """
 
     alert_id: str
     rule_id: str
@@ -47,6 +51,12 @@ class Alert:
     detected_at: datetime
     evidence: tuple[Evidence, ...]
     event_count: int = 1
+    whom: str = ""
+    late: bool = False
+    retroactive: bool = False
+    window_seconds: int = 3600
+    link: str | None = None
+    first_event: str | None = None
 
     def to_record(self) -> dict[str, Any]:
         """Return the alert as a datum of the Avro schema."""
@@ -57,6 +67,11 @@ class Alert:
         """Build an alert from a datum of the Avro schema."""
         evidence = tuple(Evidence(**item) for item in record["evidence"])
         return cls(**record | {"evidence": evidence})
+
+
+def alert_link(explorer_url: str | None, number: str) -> str | None:
+    """Return the page of an alert in the explorer at `explorer_url`, None without one."""
+    return f"{explorer_url.rstrip('/')}/alerts/{number}" if explorer_url else None
 
 
 def alert_id(rule_id: str, group_key: str, occurred_at: datetime, window: timedelta) -> str:

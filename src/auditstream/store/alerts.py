@@ -64,9 +64,21 @@ def list_alerts(
         conditions.append(f"a.detected_at >= fromUnixTimestamp64Micro({_microseconds(since)})")
     if rule_id is not None:
         conditions.append(f"a.rule_id = {literal(rule_id)}")
+    return _select(store, " AND ".join(conditions), limit)
+
+
+def find_alert(store: Store, alert_id: str) -> Alert | None:
+    """Return an alert by its id, a canonical UUID text; None when there is none.
+
+    Blocks, and raises what `Store` raises.
+    """
+    return next(iter(_select(store, f"a.alert_id = {literal(alert_id)}", 1)), None)
+
+
+def _select(store: Store, condition: str, limit: int) -> list[Alert]:
     columns = ", ".join(f"{_SELECTED.get(name, f'a.{name}')} AS {name}" for name in ALERTS)
     found = store.query_frame(
-        f"SELECT {columns} FROM {store.database}.alerts AS a WHERE {' AND '.join(conditions)} "
+        f"SELECT {columns} FROM {store.database}.alerts AS a WHERE {condition} "
         f"ORDER BY a.detected_at DESC, a.alert_id LIMIT {limit}"
     )
     return [Alert.from_record(row) for row in found.cast(pl.Schema(ALERT_SCHEMA)).to_dicts()]

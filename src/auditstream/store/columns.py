@@ -36,6 +36,8 @@ IDENTIFIER: Final = Column(pl.String, "UUID")
 MICROSECONDS: Final = Column(pl.Datetime("us", "UTC"), "DateTime64(6, 'UTC')")
 MAYBE_MILLISECONDS: Final = Column(pl.Datetime("ms", "UTC"), "Nullable(DateTime64(3, 'UTC'))")
 INTEGER: Final = Column(pl.Int64, "Int64")
+COUNT: Final = Column(pl.UInt32, "UInt32")
+BOOLEAN: Final = Column(pl.Boolean, "Bool")
 MAYBE_RANK: Final = Column(pl.UInt8, "Nullable(UInt8)")
 SEVERITY: Final = Column(
     pl.String,
@@ -114,7 +116,7 @@ EVENTS: Final = {
     "country": MAYBE_WORD,
     "network": MAYBE_WORD,
     "delay_seconds": Column(pl.Float32, "Float32"),
-    "is_late": Column(pl.Boolean, "Bool"),
+    "is_late": BOOLEAN,
     "ocsf_class_uid": Column(pl.UInt16, "UInt16"),
     "ocsf_activity_id": Column(pl.UInt8, "UInt8"),
     "event_id_minute": MICROSECONDS,
@@ -162,6 +164,65 @@ ALERTS: Final = {
         ),
         "Array(Tuple(event_id UUID, topic String, partition Int32, offset Int64))",
     ),
+    "whom": TEXT,
+    "late": BOOLEAN,
+    "retroactive": BOOLEAN,
+    "window_seconds": INTEGER,
+    "link": MAYBE_TEXT,
+    "first_event": MAYBE_TEXT,
+}
+
+TRANSITIONS: Final = {
+    "alert_id": IDENTIFIER,
+    "number": COUNT,
+    "at": MICROSECONDS,
+    "state": WORD,
+    "by": TEXT,
+    "reason": TEXT,
+}
+
+SILENCES: Final = {
+    "silence_id": IDENTIFIER,
+    "at": MICROSECONDS,
+    "cancelled": BOOLEAN,
+    "rule_id": MAYBE_TEXT,
+    "level": MAYBE_TEXT,
+    "actor": MAYBE_TEXT,
+    "workspace_id": MAYBE_TEXT,
+    "entity": MAYBE_TEXT,
+    "until": MICROSECONDS,
+    "author": TEXT,
+    "reason": TEXT,
+}
+
+DELIVERIES: Final = {
+    "delivery_id": IDENTIFIER,
+    "alert_id": IDENTIFIER,
+    "at": MICROSECONDS,
+    "state": WORD,
+    "kind": WORD,
+    "destination": WORD,
+    "due": MICROSECONDS,
+    "attempt": COUNT,
+    "held_by": TEXT,
+    "message_id": MAYBE_TEXT,
+    "error": TEXT,
+    "count": INTEGER,
+    "rule_id": WORD,
+    "level": WORD,
+    "group_key": TEXT,
+    "occurred_at": MICROSECONDS,
+    "partition": Column(pl.Int32, "Int32"),
+    "alert": TEXT,
+}
+
+HITS: Final = {
+    "alert_id": IDENTIFIER,
+    "at": MICROSECONDS,
+    "event_count": INTEGER,
+    "event_ids": Column(pl.List(pl.String), "Array(String)"),
+    "partition": Column(pl.Int32, "Int32"),
+    "offset": INTEGER,
 }
 
 
@@ -174,3 +235,7 @@ PAYLOAD_SCHEMA: Final = _schema(PAYLOAD)
 EVENT_SCHEMA: Final = _schema(EVENTS)
 REJECT_SCHEMA: Final = _schema(REJECTS)
 ALERT_SCHEMA: Final = _schema(ALERTS)
+TRANSITION_SCHEMA: Final = _schema(TRANSITIONS)
+SILENCE_SCHEMA: Final = _schema(SILENCES)
+DELIVERY_SCHEMA: Final = _schema(DELIVERIES)
+HIT_SCHEMA: Final = _schema(HITS)

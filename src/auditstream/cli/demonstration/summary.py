@@ -10,7 +10,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from auditstream.alerts.console import STYLES, printable
+from auditstream.alerts.console import STYLES
+from auditstream.alerts.neutral import printable
 from auditstream.cli.demonstration.answers import QUESTIONS, Question
 from auditstream.cli.demonstration.counts import Counts
 from auditstream.cli.output import table_of

@@ -1,0 +1,1 @@
+"""Where messages go: the console, services of Apprise, signed webhooks."""
