@@ -64,7 +64,12 @@ class Log:
             | short.get("request", {}),
             "entity": {"type": action.entity_type, "id": entity, "name": entity.title()},
             "outcome": short.get("outcome", "success"),
-            "source": {"service": "console", "instance": "pod-1", "epoch": 1, "sequence": number}
+            "source": {
+                "service": "console",
+                "instance": "pod-1",
+                "epoch": 1,
+                "sequence": number + 1,
+            }
             | short.get("source", {}),
         }
         if "member" in short:

@@ -10,6 +10,7 @@ import typer
 from auditstream.cli import (
     actions,
     alerts,
+    ask,
     config,
     demo,
     migrate,
@@ -54,7 +55,7 @@ def auditstream(
 
 for panel, modules in {
     TRY: (demo, up),
-    LOOK: (sql, alerts, rejects),
+    LOOK: (sql, ask, alerts, rejects),
     CONTRACT: (publish, actions, schema),
     RUN: (worker, notifier, migrate, config),
 }.items():
