@@ -693,9 +693,9 @@ FROM
         uniq(e.entity_id) AS things,
         uniq(e.member_id) AS members,
         uniqExact(e.actor_ip) AS addresses,
-        arraySort(groupUniqArrayIf(toString(e.country), e.country IS NOT NULL)) AS countries,
-        arraySort(groupUniqArrayIf(toString(e.network), e.network IS NOT NULL)) AS networks,
-        arraySort(groupUniqArrayIf(toString(e.user_agent_family), e.user_agent_family IS NOT NULL)) AS programs,
+        arraySort(groupUniqArray(nullIf(toString(e.country), ''))) AS countries,
+        arraySort(groupUniqArray(nullIf(toString(e.network), ''))) AS networks,
+        arraySort(groupUniqArray(nullIf(toString(e.user_agent_family), ''))) AS programs,
         sumMap([toHour(e.occurred_at)], [toUInt64(1)]) AS by_hour,
         by_hour.1 AS hours,
         by_hour.2 AS counts
@@ -730,10 +730,10 @@ AS SELECT
 FROM {database}.events AS e
 ARRAY JOIN [
     ('action', toNullable(toString(e.action))),
-    ('user_agent_family', toString(e.user_agent_family)),
-    ('user_agent_os', toString(e.user_agent_os)),
-    ('country', toString(e.country)),
-    ('network', toString(e.network)),
+    ('user_agent_family', nullIf(toString(e.user_agent_family), '')),
+    ('user_agent_os', nullIf(toString(e.user_agent_os), '')),
+    ('country', nullIf(toString(e.country), '')),
+    ('network', nullIf(toString(e.network), '')),
     ('ip_class', nullIf(toString(e.ip_class), ''))
 ] AS seen
 WHERE e.actor_id IS NOT NULL AND seen.2 IS NOT NULL
