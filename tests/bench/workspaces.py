@@ -4,6 +4,8 @@ The largest workspace has a share of its own, the others grow with their number;
 connections and collections of a workspace are in proportion to its events.
 """
 
+# ruff: noqa: E501 - one long statement, a line for each column
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -149,9 +149,9 @@ def test_actors(store: Store) -> None:
     assert rows(
         store,
         "SELECT actor_username, first_seen, last_seen, events, active_days, denied, given, taken, "
-        "things, members, addresses, programs, usual_hours, actions['group_created'] "
+        "things, members, programs, usual_hours, actions['group_created'] "
         "FROM {database}.actor_profile WHERE actor_id = 'u-ana'",
-    ) == [("ana", at(9), at(34), 3, 2, 1, 1, 0, 2, 1, 1, ["Firefox"], [9, 10], 1)]
+    ) == [("ana", at(9), at(34), 3, 2, 1, 1, 0, 2, 1, ["Firefox"], [9, 10], 1)]
     assert rows(
         store,
         "SELECT kind, value, first_seen, last_seen, events FROM {database}.first_and_last_seen "

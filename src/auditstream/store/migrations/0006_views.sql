@@ -664,7 +664,6 @@ CREATE OR REPLACE VIEW {database}.actor_profile
     actions Map(String, UInt64) COMMENT 'How often each action.',
     things UInt64 COMMENT 'How many different things were acted on, about.',
     members UInt64 COMMENT 'How many different people it was about, about.',
-    addresses UInt64 COMMENT 'From how many addresses.',
     countries Array(String) COMMENT 'Countries of these addresses.',
     networks Array(String) COMMENT 'Networks of these addresses.',
     programs Array(String) COMMENT 'Browsers and programs.',
@@ -692,7 +691,6 @@ FROM
         sumMap(map(toString(e.action), toUInt64(1))) AS actions,
         uniq(e.entity_id) AS things,
         uniq(e.member_id) AS members,
-        uniqExact(e.actor_ip) AS addresses,
         arraySort(groupUniqArray(nullIf(toString(e.country), ''))) AS countries,
         arraySort(groupUniqArray(nullIf(toString(e.network), ''))) AS networks,
         arraySort(groupUniqArray(nullIf(toString(e.user_agent_family), ''))) AS programs,
@@ -798,6 +796,7 @@ CREATE OR REPLACE VIEW {database}.rejects
     position String COMMENT 'Partition and offset of the record, as auditstream rejects show takes them.',
     size Nullable(UInt64) COMMENT 'Length of the value in bytes; NULL for a record without a value.'
 )
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
     r.rejected_at AS rejected_at,
     toValidUTF8(r.key) AS workspace_id,
