@@ -13,6 +13,7 @@ from auditstream.cli import (
     ask,
     config,
     demo,
+    dictionary,
     migrate,
     notifier,
     publish,
@@ -56,7 +57,7 @@ def auditstream(
 for panel, modules in {
     TRY: (demo, up),
     LOOK: (sql, ask, alerts, rejects),
-    CONTRACT: (publish, actions, schema),
+    CONTRACT: (publish, actions, schema, dictionary),
     RUN: (worker, notifier, migrate, config),
 }.items():
     for module in modules:
