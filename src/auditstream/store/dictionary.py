@@ -19,14 +19,14 @@ _HEAD: Final = """\
 
 What `auditstream migrate` makes in ClickHouse. This page is made by `auditstream dictionary`.
 
-Each event is one row: no `FINAL`, no `DISTINCT`. Times are UTC. Views are plain: they are always up to
-date, and a condition on their columns reaches the table. A condition on `workspace_id` and on a time makes a
-query fast. As of a time `t` is a condition as well: `valid_from <= t AND (valid_until IS NULL OR
-valid_until > t)`.
+Each event is one row: no `FINAL`, no `DISTINCT`. Times are UTC. Views are plain: they are always
+up to date, and a condition on their columns reaches the table. A condition on `workspace_id` and
+on a time makes a query fast. As of a time `t` is a condition as well: `valid_from <= t AND
+(valid_until IS NULL OR valid_until > t)`.
 
-Any client of ClickHouse reads it: `clickhouse-client`, the JDBC and ODBC drivers, Grafana's ClickHouse
-data source (`occurred_at` is the time column), dbt (`deploy/dbt/sources.yml`). `deploy/clickhouse/` has
-users for them.
+Any client of ClickHouse reads it: `clickhouse-client`, the JDBC and ODBC drivers, Grafana's
+ClickHouse data source (`occurred_at` is the time column), dbt (`deploy/dbt/sources.yml`).
+`deploy/clickhouse/` has users for them.
 """
 
 
