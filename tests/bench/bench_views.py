@@ -1,4 +1,4 @@
-"""How fast views answer: `python -m tests.bench.bench_views [--events N] [--largest N] [--only WORD]`.
+"""How fast views answer: `python -m tests.bench.bench_views [--events N] [--only WORD]`.
 
 Starts a ClickHouse server, fills it with N events of 3,000 workspaces over three years, of which
 the largest has `--largest`, and prints for each question to that largest workspace the milliseconds
