@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import os
+import shutil
 import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from tests.stack import cache
@@ -30,6 +34,22 @@ CONFIG = """\
   <primary_index_cache_size>134217728</primary_index_cache_size>
   <background_pool_size>4</background_pool_size>
   <background_schedule_pool_size>8</background_schedule_pool_size>
+  {users}
+</clickhouse>
+"""
+
+USERS = """\
+<clickhouse>
+  <profiles><default/></profiles>
+  <quotas><default/></quotas>
+  <users>
+    <default>
+      <password></password>
+      <networks><ip>127.0.0.1</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+    </default>
+  </users>
 </clickhouse>
 """
 
@@ -37,14 +57,23 @@ CONFIG = """\
 class ClickHouseServer(Server):
     """A ClickHouse of its own on `directory`: in Docker if there is one, else from its library.
 
-    HTTP only, user `default` without a password, at most 4 GiB of memory. Raises
-    PrerequisiteError when it can be had in neither way.
+    HTTP only, user `default` without a password, at most 4 GiB of memory. `users` is a folder of
+    XML files that name further users, as in /etc/clickhouse-server/users.d; environment variables
+    they take values from are in `environment`. Raises PrerequisiteError when it can be had in
+    neither way.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        users: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         port = free_port()
-        runner = _container(port) if local_docker() else _process(directory, port)
+        files = sorted(users.glob("*.xml")) if users else []
+        start = _container if local_docker() else partial(_process, directory)
+        runner = start(port, files, environment or {})
         super().__init__("ClickHouse", directory, port, runner)
 
     @property
@@ -63,21 +92,32 @@ class ClickHouseServer(Server):
             connection.close()
 
 
-def _process(directory: Path, port: int) -> Runner:
+def _process(
+    directory: Path, port: int, users: Sequence[Path], environment: Mapping[str, str]
+) -> Runner:
     library = cache.clickhouse_library()
     log = directory / "clickhouse.log"
     config = directory / "config.xml"
-    config.write_text(CONFIG.format(log=f"<log>{log}</log>"))
+    setting = ""
+    if users:
+        (directory / "users.xml").write_text(USERS)
+        (directory / "users.d").mkdir(exist_ok=True)
+        for file in users:
+            shutil.copy(file, directory / "users.d")
+        setting = f"<users_config>{directory / 'users.xml'}</users_config>"
+    config.write_text(CONFIG.format(log=f"<log>{log}</log>", users=setting))
     data = directory / "data"
     command = [sys.executable, "-I", *map(str, (MAIN, library, config, data, port))]
-    return Process(command, log=log, cwd=directory)
+    return Process(command, log=log, cwd=directory, env={**os.environ, **environment})
 
 
-def _container(port: int) -> Runner:
+def _container(port: int, users: Sequence[Path], environment: Mapping[str, str]) -> Runner:
+    config = CONFIG.format(log="", users="").encode()
+    places = {f"/etc/clickhouse-server/users.d/{file.name}": file.read_bytes() for file in users}
     return Container(
         IMAGE,
         port=port,
         inner_port=8123,
-        environment={"CLICKHOUSE_SKIP_USER_SETUP": "1"},
-        files={"/etc/clickhouse-server/config.d/test.xml": CONFIG.format(log="").encode()},
+        environment={"CLICKHOUSE_SKIP_USER_SETUP": "1", **environment},
+        files={"/etc/clickhouse-server/config.d/test.xml": config, **places},
     )

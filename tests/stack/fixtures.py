@@ -6,8 +6,9 @@ A machine that cannot have them skips the test with the reason, but fails it whe
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.stack.kafka import KafkaServer
 
 NewKafka = Callable[[], KafkaServer]
 NewClickHouse = Callable[[], ClickHouseServer]
+NewClickHouseWith = Callable[[Path, Mapping[str, str]], ClickHouseServer]
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +56,20 @@ def new_clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewClic
             with _prerequisites():
                 directory = tmp_path_factory.mktemp("clickhouse")
                 return servers.enter_context(ClickHouseServer(directory))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def clickhouse_with_users(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[NewClickHouseWith]:
+    """A function that starts a ClickHouse for the module, with a folder of users and variables."""
+    with ExitStack() as servers, _prerequisites():
+
+        def start(users: Path, environment: Mapping[str, str]) -> ClickHouseServer:
+            directory = tmp_path_factory.mktemp("clickhouse")
+            return servers.enter_context(ClickHouseServer(directory, users, environment))
 
         yield start
 

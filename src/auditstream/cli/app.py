@@ -10,8 +10,10 @@ import typer
 from auditstream.cli import (
     actions,
     alerts,
+    ask,
     config,
     demo,
+    dictionary,
     migrate,
     notifier,
     publish,
@@ -54,8 +56,8 @@ def auditstream(
 
 for panel, modules in {
     TRY: (demo, up),
-    LOOK: (sql, alerts, rejects),
-    CONTRACT: (publish, actions, schema),
+    LOOK: (sql, ask, alerts, rejects),
+    CONTRACT: (publish, actions, schema, dictionary),
     RUN: (worker, notifier, migrate, config),
 }.items():
     for module in modules:

@@ -94,16 +94,20 @@ class Store:
         sql: str,
         output_format: str,
         settings: Mapping[str, SettingValue] | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> bytes:
         """Return the answer to a statement in a format of ClickHouse, all of it in memory.
 
         A FORMAT clause of the statement goes before. Names without a database are looked up in
-        the one of the settings.
+        the one of the settings. `parameters` fill its {name:Type}.
         """
         headers = {"X-ClickHouse-Format": output_format, "X-ClickHouse-Database": self.database}
         return self._ask(
             lambda client: client.raw_query(
-                sql, settings=dict(settings or {}), transport_settings=headers
+                sql,
+                dict(parameters or {}),
+                settings=dict(settings or {}),
+                transport_settings=headers,
             )
         )
 

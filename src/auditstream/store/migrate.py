@@ -14,6 +14,7 @@ from auditstream.contract.catalogue import Catalogue, shipped_catalogue
 from auditstream.errors import MigrationError, StoreError
 from auditstream.store.comments import apply_comments
 from auditstream.store.connection import Store
+from auditstream.store.masked import apply_masked_view
 from auditstream.store.retention import apply_retention
 from auditstream.store.sql import literal
 
@@ -74,6 +75,7 @@ def migrate(store: Store, retention_days: int, catalogue: Catalogue | None = Non
         else:
             _apply(store, migration)
     apply_comments(store, catalogue or shipped_catalogue())
+    apply_masked_view(store)
     apply_retention(store, retention_days)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,17 +26,24 @@ class Table:
     rows: tuple[tuple[Any, ...], ...]
 
 
-def query_table(store: Store, sql: str, *, read_only: bool = True) -> Table:
+def query_table(
+    store: Store,
+    sql: str,
+    *,
+    read_only: bool = True,
+    parameters: Mapping[str, Any] | None = None,
+) -> Table:
     """Run one statement and return its rows; none for a statement that returns none.
 
     Names without a database are those of the store's. With `read_only` a statement that would
-    change anything is refused. Blocks until all rows are in memory.
+    change anything is refused. `parameters` fill its {name:Type}. Blocks until all rows are in
+    memory.
 
     Raises:
         StoreError: the statement was refused, or has a FORMAT clause of its own.
         ServiceUnavailableError: see `Store`.
     """
-    answer = query_text(store, sql, _TABLE, read_only=read_only)
+    answer = query_text(store, sql, _TABLE, read_only=read_only, parameters=parameters)
     if not answer.strip():
         return Table((), (), ())
     try:
@@ -47,13 +55,20 @@ def query_table(store: Store, sql: str, *, read_only: bool = True) -> Table:
         raise StoreError("leave FORMAT out of the statement to get a table of its rows") from error
 
 
-def query_text(store: Store, sql: str, output_format: str, *, read_only: bool = True) -> str:
+def query_text(
+    store: Store,
+    sql: str,
+    output_format: str,
+    *,
+    read_only: bool = True,
+    parameters: Mapping[str, Any] | None = None,
+) -> str:
     """Run one statement and return the answer in a format of ClickHouse, for example `JSON`.
 
     A FORMAT clause of the statement goes before. Bytes that are not UTF-8 are replaced. The
     rest is as for `query_table`.
     """
-    answer = store.query_raw(sql, output_format, _READ_ONLY if read_only else None)
+    answer = store.query_raw(sql, output_format, _READ_ONLY if read_only else None, parameters)
     return answer.decode(errors="replace")
 
 
