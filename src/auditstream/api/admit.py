@@ -57,7 +57,7 @@ def admitting(scope: Scope) -> Callable[[Request, str], Awaitable[Access]]:
             request.url.path,
             address_of(request),
             request.headers.get("user-agent"),
-            dict(request.query_params),
+            _filters(request),
         )
         reason = _why_not(token, workspace_username, scope)
         if reason is not None:
@@ -92,6 +92,11 @@ async def authenticate(services: Services, credentials: Credentials, client: str
 def address_of(request: Request) -> str | None:
     """Return the canonical address of the client, None when it has none."""
     return canonical_address(request.client.host) if request.client else None
+
+
+def _filters(request: Request) -> dict[str, str]:
+    query = request.query_params
+    return {name: ", ".join(query.getlist(name)) for name in query}
 
 
 def _why_not(token: Token, workspace_username: str, scope: Scope) -> str | None:

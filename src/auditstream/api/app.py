@@ -10,7 +10,9 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from auditstream.api import published
+from auditstream.api import alerts, events, export, published, stream
+from auditstream.api.compress import Compression
+from auditstream.api.documents import Problem
 from auditstream.api.doorkeeper import Doorkeeper
 from auditstream.api.refusals import add_refusals
 from auditstream.api.services import make_services
@@ -47,8 +49,11 @@ def make_api(settings: Settings, *, audit: AuditLog | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    app.include_router(published.router)
+    # Before the route of one event, whose path is like theirs.
+    for part in (published, export, stream, events, alerts):
+        app.include_router(part.router)
     add_refusals(app)
+    app.add_middleware(Compression)
     app.add_middleware(Doorkeeper)
     _describe(app)
     return app
@@ -60,7 +65,9 @@ def _describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         document = make()
-        document.setdefault("components", {})["securitySchemes"] = {
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+        components["securitySchemes"] = {
             "workspaceToken": {
                 "type": "http",
                 "scheme": "basic",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import Final
@@ -46,6 +47,7 @@ class Doorkeeper:
         state = scope.setdefault("state", {})
         head = scope["method"] == "HEAD"
         status = 0
+        told = asyncio.Event()
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -53,7 +55,10 @@ class Doorkeeper:
                 status = message["status"]
                 _add_headers(message, state.get("allowance"))
             elif head and message["type"] == "http.response.body":
-                message = {**message, "body": b""}
+                if told.is_set():
+                    return
+                told.set()
+                message = {"type": "http.response.body", "body": b""}
             await send(message)
 
         try:
@@ -62,7 +67,8 @@ class Doorkeeper:
                 await too_large(scope, receive, answer)
             else:
                 inner = {**scope, "method": "GET"} if head else scope
-                await self._app(inner, _bounded(receive), answer)
+                body = _bounded(receive)
+                await self._app(inner, _leaving(body, told) if head else body, answer)
         except Exception as error:
             if status:
                 raise  # the answer breaks off, which tells the client
@@ -76,6 +82,21 @@ class Doorkeeper:
                 (time.monotonic() - started) * 1000,
                 state.get("token_id", "-"),
             )
+
+
+def _leaving(receive: Receive, told: asyncio.Event) -> Receive:
+    """Return what looks like a client that leaves once it was told the headers."""
+    begun = False
+
+    async def leaving() -> Message:
+        nonlocal begun
+        if not begun:
+            begun = True
+            return await receive()
+        await told.wait()
+        return {"type": "http.disconnect"}
+
+    return leaving
 
 
 def _add_headers(message: Message, allowance: Allowance | None) -> None:

@@ -116,6 +116,16 @@ class Verifier:
         self._remember(credentials, found[0])
         return token
 
+    def stands(self, token: Token) -> bool:
+        """Tell whether a token that was verified is still neither revoked nor expired.
+
+        Blocks when the tokens have to be read again; raises as `verify` does.
+        """
+        if self._clock() >= self._fresh_until:
+            self._refresh()
+        now_known = self._tokens.get(token.token_id)
+        return now_known is not None and not now_known.ended(self._now())
+
     def _matches(self, stored: str, secret: str) -> bool:
         try:
             return self._hasher.verify(stored, secret)

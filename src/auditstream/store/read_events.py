@@ -33,7 +33,7 @@ JSON_SETTINGS: Final[Mapping[str, SettingValue]] = {
     "query_plan_max_limit_for_lazy_materialization": 10_000,
 }
 _LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
-_FAILED: Final = b"\r\n__exception__\r\n"
+FAILED: Final = b"\r\n__exception__\r\n"
 _NOT_TOLD: Final = frozenset({"stream", "event_id_minute"})
 
 
@@ -126,7 +126,7 @@ def read_page(
     if kept:
         row = json.loads(kept[-1])
         at_text = row[shape.time_name[wanted.time]]
-        last = Position(_microseconds(at_text), row[shape.id_name])
+        last = Position(micros(at_text), row[shape.id_name])
     return Page(tuple(kept), last, len(lines) > limit)
 
 
@@ -146,7 +146,7 @@ def json_lines(store: Store, body: bytes) -> list[bytes]:
     Raises:
         ServiceUnavailableError: the answer broke off.
     """
-    if _FAILED in body or (body and not body.endswith(b"}\n")):
+    if FAILED in body or (body and not body.endswith(b"}\n")):
         raise ServiceUnavailableError(f"ClickHouse at {store.url} did not answer in full")
     return body.splitlines() if body else []
 
@@ -161,5 +161,6 @@ def id_minute(event_id: UUID) -> str:
     return f"e.event_id_minute = {moment(minute)}"
 
 
-def _microseconds(text: str) -> int:
+def micros(text: str) -> int:
+    """Return a time in ISO 8601 as microseconds since 1970."""
     return (datetime.fromisoformat(text) - EPOCH) // timedelta(microseconds=1)
