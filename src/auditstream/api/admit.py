@@ -77,13 +77,16 @@ async def authenticate(services: Services, credentials: Credentials, client: str
         RefusedError: 429, too many wrong ones came from the client.
         ServiceUnavailableError, StoreError: the tokens cannot be read.
     """
-    token = services.verifier.recall(credentials)
+    verifier = services.verifier
+    token = verifier.recall(credentials)
+    if token is None:
+        token = await run_in_threadpool(verifier.recall_anew, credentials)
     if token is not None:
         return token
     allowance = services.failures.look(client)
     if allowance.wait:
         raise RefusedError(429, "too many wrong credentials", {"Retry-After": str(allowance.wait)})
-    token = await run_in_threadpool(services.verifier.verify, credentials)
+    token = await run_in_threadpool(verifier.verify, credentials)
     if token is None:
         services.failures.take(client)
     return token

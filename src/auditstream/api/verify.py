@@ -91,6 +91,15 @@ class Verifier:
             return None
         return token if known.hash in token.live_hashes(self._now()) else None
 
+    def recall_anew(self, credentials: Credentials) -> Token | None:
+        """Do as `recall`, after the tokens were read again if that was due.
+
+        Blocks for that reading; raises as `verify` does.
+        """
+        if self._clock() >= self._fresh_until:
+            self._refresh()
+        return self.recall(credentials)
+
     def verify(self, credentials: Credentials) -> Token | None:
         """Return the token if the secret is one of its own, else None.
 
