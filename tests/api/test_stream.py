@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ def take(
     with client.stream("GET", PATH, params=parameters, headers=headers) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
-        return [event for event, _ in zip(events(answer), range(count), strict=False)]
+        return list(itertools.islice(events(answer), count))
 
 
 def events(answer: httpx.Response) -> Iterator[tuple[str, dict[str, Any]]]:

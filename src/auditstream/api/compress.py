@@ -76,8 +76,8 @@ class _Answer:
         self._compressor: _Compressor | None = None
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._start = message
+        if message["type"] == "http.response.start" and _compressible(message):
+            self._start = message  # until it is known how the answer begins
         elif message["type"] == "http.response.body":
             await self._body(message)
         else:
@@ -106,9 +106,6 @@ class _Answer:
 
     def _begin(self, start: Message, body: bytes, *, more: bool) -> None:
         headers = MutableHeaders(scope=start)
-        kind = headers.get("content-type", "")
-        if not kind.startswith(_COMPRESSIBLE) or kind.startswith(_ALONE):
-            return
         headers.add_vary_header("Accept-Encoding")
         if "content-encoding" in headers or not (more or len(body) >= LEAST_BYTES):
             return
@@ -119,3 +116,8 @@ class _Answer:
         if tag is not None and not tag.startswith("W/"):
             headers["ETag"] = f"W/{tag}"
         self._compressor = _CODINGS[self._coding]()
+
+
+def _compressible(start: Message) -> bool:
+    kind = MutableHeaders(scope=start).get("content-type", "")
+    return kind.startswith(_COMPRESSIBLE) and not kind.startswith(_ALONE)
