@@ -84,6 +84,7 @@ _REASONS: Final = {
     401: "No workspace token, or not its secret.",
     403: "The token is one of another workspace, or lacks the scope.",
     406: "The header Accept rules the answer out.",
+    414: "The URL is too long.",
     429: "Too many requests; Retry-After says when to come back.",
     503: "The log cannot be read, or the access not recorded.",
 }

@@ -89,6 +89,7 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     401: {"model": Error, "description": "No workspace token, or not its secret."},
     403: {"model": Error, "description": "The token is one of another workspace."},
     406: {"model": Error, "description": "The header Accept rules JSON out."},
+    414: {"model": Error, "description": "The URL is too long."},
     429: {"model": Error, "description": "Too many requests; Retry-After says when to come back."},
     503: {"model": Error, "description": "The log cannot be read, or the access not recorded."},
 }
