@@ -1,7 +1,4 @@
-"""The conformance of a walk: events page by page, while others arrive.
-
-100,000 events on a real server; the embedded one, which takes longer for a page, has fewer.
-"""
+"""The conformance of a walk: 100,000 events page by page, while others arrive."""
 
 from __future__ import annotations
 
@@ -15,7 +12,6 @@ import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
-from auditstream.embedded import ClickHouse
 from auditstream.settings import Settings
 from auditstream.store.append import append_events
 from auditstream.store.connection import Store, connect
@@ -25,24 +21,18 @@ from tests.stack.poll import eventually
 from tests.store.rows import START, STREAM
 
 PATH = "/api/workspace-0/audit_logs"
-STORED = {"embedded": 20_000, "server": 100_000}
+STORED = 100_000
 BATCH = 5_000
 PERIOD_SECONDS = 1.0
 NEVER = threading.Event()
 
 
 @pytest.fixture(scope="module")
-def count(url: str, embedded_clickhouse: ClickHouse) -> int:
-    """How many events each of the two Kafka partitions holds when the walk begins."""
-    return STORED["embedded" if url == embedded_clickhouse.url else "server"] // 2
-
-
-@pytest.fixture(scope="module")
-def store(settings: Settings, count: int) -> Iterator[Store]:
+def store(settings: Settings) -> Iterator[Store]:
     """Events of one workspace in two partitions; the same times occur in both."""
     with connect(settings) as store:
         for partition in (0, 1):
-            append(store, many_rows(count, partition=partition))
+            append(store, many_rows(STORED // 2, partition=partition))
         yield store
 
 
@@ -52,7 +42,7 @@ def append(store: Store, frame: pl.DataFrame) -> None:
 
 
 @contextmanager
-def arriving(settings: Settings, count: int) -> Iterator[list[int]]:
+def arriving(settings: Settings) -> Iterator[list[int]]:
     """Store 5,000 events/s meanwhile, new ones and late ones; yield how many were stored so far."""
     stored = [0]
     done = threading.Event()
@@ -66,7 +56,7 @@ def arriving(settings: Settings, count: int) -> Iterator[list[int]]:
                     # Every other round is late: it lies among what is walked through.
                     late = round_ % 2 == 0
                     start = START + (timedelta(seconds=round_) if late else timedelta(hours=20))
-                    first = count + round_ * BATCH
+                    first = STORED // 2 + round_ * BATCH
                     append(store, many_rows(BATCH, partition=partition, first=first, start=start))
                     stored[0] += BATCH
                     if done.wait(PERIOD_SECONDS):
@@ -90,10 +80,10 @@ def offset_of(event_id: str) -> tuple[int, int]:
 
 
 def test_walk_holds_what_was_stored_when_it_began(
-    client: TestClient, settings: Settings, store: Store, count: int
+    client: TestClient, settings: Settings, store: Store
 ) -> None:
     """Every event once, in order, none of those that came later, however deep the page."""
-    with arriving(settings, count) as stored:
+    with arriving(settings) as stored:
         eventually(lambda: stored[0] > 0, within=20.0, what="events to arrive")
         before = read_snapshot(store).offsets[STREAM]
         seen: list[tuple[str, str]] = []
@@ -110,7 +100,7 @@ def test_walk_holds_what_was_stored_when_it_began(
             if token is None:
                 break
         assert stored[0] >= 2 * BATCH
-    assert len(seen) >= 2 * count
+    assert len(seen) >= STORED
     times = [time for time, _ in seen]
     assert times == sorted(times, reverse=True)
     places = [offset_of(event_id) for _, event_id in seen]

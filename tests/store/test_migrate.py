@@ -101,7 +101,9 @@ def test_a_changed_file_is_refused(store: Store) -> None:
 
 def test_a_failing_statement_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A migration that the server refuses is named, with the server's words and code."""
-    broken = Migration(9_999, "9999_broken.sql", "ALTER TABLE {database}.events DROP COLUMN nothing;")
+    broken = Migration(
+        9_999, "9999_broken.sql", "ALTER TABLE {database}.events DROP COLUMN nothing;"
+    )
     monkeypatch.setattr("auditstream.store.migrate.shipped_migrations", lambda: (broken,))
     with pytest.raises(MigrationError, match=r"9999_broken\.sql: Code: 10\.") as told:
         migrate(store, 0)

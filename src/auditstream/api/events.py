@@ -22,11 +22,12 @@ from auditstream.api.documents import SECURITY, EventPage, Events, refusals
 from auditstream.api.ecs import to_ecs
 from auditstream.api.event_query import EventQuery
 from auditstream.api.ocsf import to_ocsf
+from auditstream.api.read_ahead import Walk
 from auditstream.api.services import Services, services_of
 from auditstream.errors import RefusedError
 from auditstream.store.event_filter import EventFilter
 from auditstream.store.neighbours import read_neighbourhood
-from auditstream.store.read_events import EVENT_SHAPE, read_page
+from auditstream.store.read_events import EVENT_SHAPE, Page, read_page
 
 Form: TypeAlias = Literal["json", "ocsf", "ecs"]
 FORMS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
@@ -99,25 +100,27 @@ def told(line: bytes, form: str) -> bytes:
 
 def _page(services: Services, access: Access, wanted: EventFilter, query: PageQuery) -> bytes:
     purpose = f"events {query.order}"
+
+    def read(place: Place, limit: int) -> Page:
+        return read_page(
+            services.store,
+            EVENT_SHAPE,
+            wanted,
+            snapshot=place.snapshot,
+            after=place.after,
+            limit=limit,
+            newest_first=query.order == "newest",
+        )
+
+    walk = Walk(purpose, wanted, EVENT_SHAPE, query.limit, read)
     if query.cursor is None:
-        place = Place(services.snapshots.read())
+        step = services.ahead.begin(walk, Place(services.snapshots.read()))
     else:
         place = services.cursors.open("cursor", purpose, wanted, query.cursor)
-    page = read_page(
-        services.store,
-        EVENT_SHAPE,
-        wanted,
-        snapshot=place.snapshot,
-        after=place.after,
-        limit=query.limit,
-        newest_first=query.order == "newest",
-    )
-    following = None
-    if page.more:
-        following = services.cursors.seal(purpose, wanted, Place(place.snapshot, page.last))
-    record_access(services.audit, access, len(page.lines))
-    lines = b",".join(told(line, query.format) for line in page.lines)
-    return b'{"events":[%b],"next_cursor":%b}' % (lines, json.dumps(following).encode())
+        step = services.ahead.go_on(walk, place, query.cursor)
+    record_access(services.audit, access, len(step.page.lines))
+    lines = b",".join(told(line, query.format) for line in step.page.lines)
+    return b'{"events":[%b],"next_cursor":%b}' % (lines, json.dumps(step.following).encode())
 
 
 def _event(services: Services, access: Access, event_id: UUID, form: str) -> bytes:

@@ -21,10 +21,11 @@ from auditstream.api.accesses import Access, record_access
 from auditstream.api.admit import admitting
 from auditstream.api.cursors import MAX_CURSOR, Place
 from auditstream.api.parameters import read_address, read_range
+from auditstream.api.read_ahead import Walk
 from auditstream.api.services import Services, services_of
 from auditstream.store.audit_log_entries import entry_shape
 from auditstream.store.event_filter import EventFilter
-from auditstream.store.read_events import read_page
+from auditstream.store.read_events import Page, read_page
 
 PAGE_ENTRIES: Final = 100
 _MAX_VALUE: Final = 1_024
@@ -152,20 +153,19 @@ async def audit_logs(
 
 
 def _page(services: Services, access: Access, wanted: EventFilter, token: str | None) -> bytes:
+    shape = entry_shape(access.token.workspace_username)
+
+    def read(place: Place, limit: int) -> Page:
+        return read_page(
+            services.store, shape, wanted, snapshot=place.snapshot, after=place.after, limit=limit
+        )
+
+    walk = Walk(_PURPOSE, wanted, shape, PAGE_ENTRIES, read)
     if token is None:
-        place = Place(services.snapshots.read())
+        step = services.ahead.begin(walk, Place(services.snapshots.read()))
     else:
         place = services.cursors.open("next_token", _PURPOSE, wanted, token)
-    page = read_page(
-        services.store,
-        entry_shape(access.token.workspace_username),
-        wanted,
-        snapshot=place.snapshot,
-        after=place.after,
-        limit=PAGE_ENTRIES,
-    )
-    following = None
-    if page.more:
-        following = services.cursors.seal(_PURPOSE, wanted, Place(place.snapshot, page.last))
-    record_access(services.audit, access, len(page.lines))
-    return b'{"audit_logs":%b,"next_token":%b}' % (page.array, json.dumps(following).encode())
+        step = services.ahead.go_on(walk, place, token)
+    record_access(services.audit, access, len(step.page.lines))
+    following = json.dumps(step.following).encode()
+    return b'{"audit_logs":%b,"next_token":%b}' % (step.page.array, following)

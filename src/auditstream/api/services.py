@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from auditstream.api.cursors import Cursors
 from auditstream.api.rate import Limiter
+from auditstream.api.read_ahead import ReadAhead
 from auditstream.api.verify import Verifier
 from auditstream.publish.audit_log import AuditLog
 from auditstream.settings import Settings
@@ -33,6 +34,7 @@ class Services:
     verifier: Verifier
     cursors: Cursors
     snapshots: Shared[Snapshot]
+    ahead: ReadAhead
     requests: Limiter
     failures: Limiter
 
@@ -44,13 +46,15 @@ def make_services(settings: Settings, audit: AuditLog | None = None) -> Services
         ConfigurationError: a setting is wrong.
     """
     store = connect(settings)
+    cursors = Cursors(lambda: _cursor_key(settings, store))
     return Services(
         settings,
         store,
         audit or _audit_log(settings),
         Verifier(lambda: read_tokens(store)),
-        Cursors(lambda: _cursor_key(settings, store)),
+        cursors,
         Shared(lambda: read_snapshot(store)),
+        ReadAhead(cursors),
         Limiter(settings.api_requests_per_minute),
         Limiter(FAILURES_PER_MINUTE),
     )

@@ -122,12 +122,14 @@ def read_page(
     )
     lines = json_lines(store, body)
     kept = lines[:limit]
-    last = None
-    if kept:
-        row = json.loads(kept[-1])
-        at_text = row[shape.time_name[wanted.time]]
-        last = Position(micros(at_text), row[shape.id_name])
+    last = position(shape, wanted.time, kept[-1]) if kept else None
     return Page(tuple(kept), last, len(lines) > limit)
+
+
+def position(shape: Shape, time: TimeColumn, line: bytes) -> Position:
+    """Return the position of an event of a page, in the order of a time."""
+    row = json.loads(line)
+    return Position(micros(row[shape.time_name[time]]), row[shape.id_name])
 
 
 def count_events(store: Store, wanted: EventFilter, snapshot: Snapshot) -> int:
