@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
+import signal
+from types import FrameType
+from typing import Final, NoReturn
 
 import uvicorn
 
@@ -45,4 +47,12 @@ def run(settings: Settings) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     for library in ("uvicorn.error", "httpx"):
         logging.getLogger(library).setLevel(logging.WARNING)
-    server_of(settings).run()
+    server = server_of(settings)
+    # The server takes signals while it runs, and raises them again when it has ended in order.
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, _end)
+    server.run()
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
