@@ -12,11 +12,13 @@ AuditStreamError
 │   ├── MigrationError         a migration failed or does not match the one applied
 │   ├── WatermarkMovedError    another writer owns the partition; abandon and re-assign
 │   └── AbandonedError         given up as the caller asked; it may have landed or may land yet
-└── RuleError                  a detection rule is wrong; names file and line
+├── RuleError                  a detection rule is wrong; names file and line
+└── RefusedError               a request to the endpoint is refused, with the HTTP status
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -108,3 +110,13 @@ class RuleError(AuditStreamError):
 
     def __reduce__(self) -> tuple[type[RuleError], tuple[str, str, int]]:
         return type(self), (self.message, self.file, self.line)
+
+
+class RefusedError(AuditStreamError):
+    """A request to the endpoint is refused: HTTP `status`, a reason for the client, headers."""
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        self.status = status
+        self.detail = detail
+        self.headers = dict(headers or {})
+        super().__init__(detail)

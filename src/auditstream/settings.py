@@ -115,6 +115,16 @@ class Settings(BaseSettings):
         NotifierSettings(), description="Whom to tell of alerts; in the file, [notifier] and below."
     )
 
+    api_host: str = Field("127.0.0.1", description="Address on which the endpoint listens.")
+    api_port: int = Field(8700, ge=0, le=65_535, description="Port of the endpoint.")
+    api_requests_per_minute: int = Field(
+        600, gt=0, description="Requests that a workspace token may make in a minute."
+    )
+    api_secret: SecretStr | None = Field(
+        None,
+        description="Key that seals page tokens; none: one derived from the table of events.",
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -101,12 +101,14 @@ def test_a_changed_file_is_refused(store: Store) -> None:
 
 def test_a_failing_statement_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A migration that the server refuses is named, with the server's words and code."""
-    broken = Migration(9, "0009_broken.sql", "ALTER TABLE {database}.events DROP COLUMN nothing;")
+    broken = Migration(
+        9_999, "9999_broken.sql", "ALTER TABLE {database}.events DROP COLUMN nothing;"
+    )
     monkeypatch.setattr("auditstream.store.migrate.shipped_migrations", lambda: (broken,))
-    with pytest.raises(MigrationError, match=r"0009_broken\.sql: Code: 10\.") as told:
+    with pytest.raises(MigrationError, match=r"9999_broken\.sql: Code: 10\.") as told:
         migrate(store, 0)
     assert told.value.code == 10
-    assert 9 not in {number for number, _ in applied(store)}
+    assert 9_999 not in {number for number, _ in applied(store)}
 
 
 def test_old_rows_expire(store: Store) -> None:

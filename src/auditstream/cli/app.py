@@ -10,6 +10,7 @@ import typer
 from auditstream.cli import (
     actions,
     alerts,
+    api,
     ask,
     config,
     demo,
@@ -20,6 +21,7 @@ from auditstream.cli import (
     rejects,
     schema,
     sql,
+    tokens,
     up,
     worker,
 )
@@ -58,7 +60,7 @@ for panel, modules in {
     TRY: (demo, up),
     LOOK: (sql, ask, alerts, rejects),
     CONTRACT: (publish, actions, schema, dictionary),
-    RUN: (worker, notifier, migrate, config),
+    RUN: (worker, notifier, api, tokens, migrate, config),
 }.items():
     for module in modules:
         module.register(app, panel)

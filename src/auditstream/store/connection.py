@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Generator, Mapping
-from io import BytesIO
+from io import BytesIO, RawIOBase
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 import clickhouse_connect
 import polars as pl
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from urllib3.exceptions import HTTPError
 
 from auditstream.errors import ConfigurationError, ServiceUnavailableError, StoreError
 from auditstream.settings import Settings
@@ -110,6 +111,35 @@ class Store:
                 transport_settings=headers,
             )
         )
+
+    def stream_raw(
+        self,
+        sql: str,
+        output_format: str,
+        settings: Mapping[str, SettingValue] | None = None,
+    ) -> Generator[bytes]:
+        """Yield the answer to a query in a format of ClickHouse, piece by piece as it comes.
+
+        Nothing is sent before the first piece is asked for. Close the generator to end the query
+        early.
+        """
+        source = cast(
+            "RawIOBase",
+            self._ask(
+                lambda client: client.raw_stream(
+                    sql, settings=dict(settings or {}), fmt=output_format
+                )
+            ),
+        )
+        try:
+            while piece := source.read(PIECE_BYTES):
+                yield piece
+        except HTTPError as error:
+            raise ServiceUnavailableError(
+                f"ClickHouse at {self.url} did not answer in full: {error}"
+            ) from error
+        finally:
+            source.close()
 
     def close(self) -> None:
         """Close the connections; a later statement opens new ones."""

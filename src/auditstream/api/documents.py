@@ -1,0 +1,99 @@
+"""What OpenAPI says of answers on our own paths."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from auditstream.api.refusals import PROBLEM
+
+
+class Problem(BaseModel):
+    """What is wrong with a request (RFC 9457)."""
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["Bad Request"])
+    status: int = Field(examples=[400])
+    detail: str
+
+
+class Event(BaseModel):
+    """An event under the names of the table's columns, or as an OCSF or ECS document."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Events(BaseModel):
+    """A page of events; `next_cursor` is null on the last."""
+
+    events: list[Event]
+    next_cursor: str | None
+
+
+class EventPage(BaseModel):
+    """An event and its neighbours, in the order of their times."""
+
+    event: Event
+    correlated: list[Event] = Field(description="Others with its correlation id.")
+    causes: list[Event] = Field(description="The one that caused it.")
+    effects: list[Event] = Field(description="Those that it caused.")
+
+
+class Manifest(BaseModel):
+    """What a whole export holds."""
+
+    export: str = Field(description="Pins what was stored when the export began.")
+    format: str
+    events: int
+    bytes: int
+    sha256: str = Field(description="Of all bytes of the file, in hex.")
+
+
+class Evidence(BaseModel):
+    """An event that made a rule fire, and its place in Kafka."""
+
+    event_id: str
+    topic: str
+    partition: int
+    offset: int
+
+
+class AlertForm(BaseModel):
+    """An alert."""
+
+    model_config = ConfigDict(extra="allow")
+
+    alert_id: str
+    rule_id: str
+    level: str
+    sentence: str
+    evidence: list[Evidence]
+
+
+class Alerts(BaseModel):
+    """Alerts, the newest first."""
+
+    alerts: list[AlertForm]
+
+
+SECURITY: Final[dict[str, Any]] = {"security": [{"workspaceToken": []}]}
+
+_REASONS: Final = {
+    400: "A parameter is wrong; the detail says which.",
+    401: "No workspace token, or not its secret.",
+    403: "The token is one of another workspace, or lacks the scope.",
+    406: "The header Accept rules the answer out.",
+    414: "The URL is too long.",
+    429: "Too many requests; Retry-After says when to come back.",
+    503: "The log cannot be read, or the access not recorded.",
+}
+
+
+def refusals(*others: tuple[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Return the refusals of a route, besides those that every route has."""
+    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        status: {"description": reason, "content": content}
+        for status, reason in sorted({**_REASONS, **dict(others)}.items())
+    }

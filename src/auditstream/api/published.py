@@ -1,0 +1,171 @@
+"""The published endpoint: GET /api/{workspace_username}/audit_logs.
+
+A client written for Analyst Studio's API works here by another base URL. Beyond the published
+words: `start_timestamp` is included, `end_timestamp` is not, so that one range can follow another;
+entries are the newest first, 100 to a page; and a walk from page to page shows what was stored when
+it began, each entry once.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from auditstream.api.accept import require_accepted
+from auditstream.api.accesses import Access, record_access
+from auditstream.api.admit import admitting
+from auditstream.api.cursors import MAX_CURSOR, Place
+from auditstream.api.parameters import read_address, read_range
+from auditstream.api.read_ahead import Walk
+from auditstream.api.services import Services, services_of
+from auditstream.store.audit_log_entries import entry_shape
+from auditstream.store.event_filter import EventFilter
+from auditstream.store.read_events import Page, read_page
+
+PAGE_ENTRIES: Final = 100
+_MAX_VALUE: Final = 1_024
+_PURPOSE: Final = "audit_logs"
+
+router = APIRouter(tags=["audit logs"])
+
+
+class Actor(BaseModel):
+    """Who acted."""
+
+    ip: str | None
+    user_agent: str | None
+    user_id: str | None
+    username: str | None
+
+
+class Entity(BaseModel):
+    """What was acted on."""
+
+    entity_name: str | None
+    entity_type: str = Field(examples=["workspace_connection"])
+    entity_id: str
+
+
+class Entry(BaseModel):
+    """One audited action."""
+
+    id: str
+    action: str = Field(examples=["connection_group_added_with_role"])
+    description: str = Field(examples=["group added to connection"])
+    timestamp: str = Field(examples=["2025-02-18T10:47:37.000000Z"])
+    workspace_username: str
+    context: dict[str, str]
+    actor: Actor
+    entity: Entity
+
+
+class AuditLogs(BaseModel):
+    """A page of entries, the newest first; `next_token` is null on the last."""
+
+    audit_logs: list[Entry]
+    next_token: str | None
+
+
+class Error(BaseModel):
+    """What is wrong with a request."""
+
+    id: str = Field(examples=["bad_request"])
+    message: str
+
+
+def _filter(description: str, example: str) -> Any:
+    return Query(description=description, max_length=_MAX_VALUE, examples=[example])
+
+
+_REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {
+        "model": Error,
+        "description": "A parameter is missing or wrong; the message says which.",
+    },
+    401: {"model": Error, "description": "No workspace token, or not its secret."},
+    403: {"model": Error, "description": "The token is one of another workspace."},
+    406: {"model": Error, "description": "The header Accept rules JSON out."},
+    414: {"model": Error, "description": "The URL is too long."},
+    429: {"model": Error, "description": "Too many requests; Retry-After says when to come back."},
+    503: {"model": Error, "description": "The log cannot be read, or the access not recorded."},
+}
+
+
+@router.get(
+    "/api/{workspace_username}/audit_logs",
+    response_class=Response,
+    responses={
+        200: {"model": AuditLogs, "description": "A page of entries, the newest first."},
+        **_REFUSALS,
+    },
+    openapi_extra={"security": [{"workspaceToken": []}]},
+)
+async def audit_logs(
+    request: Request,
+    access: Annotated[Access, Depends(admitting("read"))],
+    start_timestamp: Annotated[str, _filter("Start of the range, ISO 8601.", "2025-02-18")],
+    end_timestamp: Annotated[
+        str, _filter("End of the range, ISO 8601.", "2025-02-19T00:00:00+01:00")
+    ],
+    action: Annotated[str | None, _filter("Name of an action.", "group_created")] = None,
+    entity_id: Annotated[str | None, _filter("Id of the entity.", "af5aaf31658b")] = None,
+    entity_type: Annotated[
+        str | None, _filter("Type of the entity.", "workspace_connection")
+    ] = None,
+    entity_name: Annotated[str | None, _filter("Name of the entity.", "Star Space")] = None,
+    username: Annotated[str | None, _filter("User name of the actor.", "peter_parker")] = None,
+    ip: Annotated[str | None, _filter("Address of the actor.", "203.0.113.9")] = None,
+    event_source: Annotated[
+        str | None, _filter("Service that produced the event.", "connections")
+    ] = None,
+    next_token: Annotated[
+        str | None,
+        Query(description="Where the page before has ended.", max_length=MAX_CURSOR),
+    ] = None,
+) -> Response:
+    """Return the audit log of a workspace within a range of time, page by page."""
+    require_accepted(request.headers.get("accept"), "application/json")
+    since, until = read_range(
+        ("start_timestamp", start_timestamp), ("end_timestamp", end_timestamp)
+    )
+    given = {
+        "action": action,
+        "entity_id": entity_id,
+        "entity_type": entity_type,
+        "entity_name": entity_name,
+        "username": username,
+        "ip": None if ip is None else read_address("ip", ip),
+        "source": event_source,
+    }
+    wanted = EventFilter(
+        access.token.workspace_id,
+        since,
+        until,
+        wanted={name: (value,) for name, value in given.items() if value is not None},
+    )
+    body = await run_in_threadpool(_page, services_of(request), access, wanted, next_token)
+    return Response(body, media_type="application/json")
+
+
+def _page(services: Services, access: Access, wanted: EventFilter, token: str | None) -> bytes:
+    shape = entry_shape(access.token.workspace_username)
+
+    def read(place: Place, limit: int) -> Page:
+        return read_page(
+            services.store, shape, wanted, snapshot=place.snapshot, after=place.after, limit=limit
+        )
+
+    walk = Walk(_PURPOSE, wanted, shape, PAGE_ENTRIES, read)
+    if token is None:
+        step = services.ahead.begin(walk, Place(services.snapshots.read()))
+    else:
+        place = services.cursors.open("next_token", _PURPOSE, wanted, token)
+        step = services.ahead.go_on(walk, place, token)
+    record_access(services.audit, access, len(step.page.lines))
+    following = json.dumps(step.following).encode()
+    return b'{"audit_logs":%b,"next_token":%b}' % (step.page.array, following)

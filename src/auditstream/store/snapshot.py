@@ -1,0 +1,84 @@
+"""What the table of events held at a moment, so that a walk over many pages sees just that.
+
+A Kafka partition is stored in the order of its offsets, each append after the one before. So all
+that is stored of it at a moment are the rows up to its watermark, and what is stored later lies
+above. A snapshot is the watermark of each partition; no clock has a part in it.
+"""
+# ruff: noqa: S608 - names come from checked settings, values from store.sql
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from auditstream.store.connection import SettingValue, Store
+from auditstream.store.sql import literal
+
+Offsets: TypeAlias = Mapping[str, Mapping[int, int]]
+"""Offset by stream and partition."""
+
+_BY_PROJECTION: Final[dict[str, SettingValue]] = {"optimize_use_projections": 1}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The highest stored offset of each partition of each stream."""
+
+    offsets: Offsets = field(default_factory=dict)
+
+    def includes(self) -> str:
+        """Return an SQL condition on rows `e` of events: the row was stored by then."""
+        return _condition(self.offsets, "<=")
+
+    def excludes(self) -> str:
+        """Return an SQL condition on rows `e` of events: the row was stored later."""
+        known = _condition(self.offsets, ">")
+        partitions = " OR ".join(
+            f"(e.stream = {literal(stream)} AND e.kafka_partition IN ({_list(offsets)}))"
+            for stream, offsets in self.offsets.items()
+            if offsets
+        )
+        return f"({known} OR NOT ({partitions}))" if partitions else "1"
+
+    def moved(self, stream: str, partition: int, offset: int) -> Snapshot:
+        """Return the snapshot with the watermark of one partition at `offset`."""
+        return Snapshot(
+            {**self.offsets, stream: {**self.offsets.get(stream, {}), partition: offset}}
+        )
+
+
+def read_snapshot(store: Store) -> Snapshot:
+    """Return what is stored now. Blocks for some milliseconds, whatever the size of the table.
+
+    Raises:
+        ServiceUnavailableError, StoreError: see `Store`.
+    """
+    found = store.query_frame(
+        "SELECT stream, kafka_partition, max(kafka_offset) AS watermark "
+        f"FROM {store.database}.events GROUP BY stream, kafka_partition "
+        "ORDER BY stream, kafka_partition",
+        settings=_BY_PROJECTION,
+    )
+    offsets: dict[str, dict[int, int]] = {}
+    for stream, partition, watermark in found.rows():
+        offsets.setdefault(stream, {})[partition] = watermark
+    return Snapshot(offsets)
+
+
+def _condition(offsets: Offsets, comparison: str) -> str:
+    conditions = []
+    for stream, bounds in offsets.items():
+        by_bound: dict[int, list[int]] = {}
+        for partition, bound in bounds.items():
+            by_bound.setdefault(bound, []).append(partition)
+        conditions += [
+            f"(e.stream = {literal(stream)} AND e.kafka_partition IN ({_list(partitions)}) "
+            f"AND e.kafka_offset {comparison} {bound})"
+            for bound, partitions in by_bound.items()
+        ]
+    return f"({' OR '.join(conditions)})" if conditions else "0"
+
+
+def _list(numbers: Mapping[int, int] | list[int]) -> str:
+    return ", ".join(map(str, numbers))
