@@ -31,7 +31,7 @@ class Log:
         self.ids: dict[str, str] = {}
         self._catalogue = catalogue or shipped_catalogue()
         self._clock = DAY
-        self._pipeline = Pipeline(self._catalogue, load_rules(), clock=lambda: self._clock)
+        self._pipeline = Pipeline(self._catalogue, load_rules().rules, clock=lambda: self._clock)
         self._offset = 0
 
     def arrive(self, hours: float, *events: Mapping[str, Any]) -> None:

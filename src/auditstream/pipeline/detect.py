@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,7 @@ from auditstream.contract.alert import Alert, Evidence, alert_id
 from auditstream.pipeline.sentence import fill, neutral, shown, tell
 from auditstream.rules.matcher import Matcher
 from auditstream.rules.rule import Rule
+from auditstream.store.columns import EVENT_SCHEMA
 
 MAX_EVIDENCE: Final = 100
 """Events that an alert names; it may stand for more."""
@@ -30,6 +31,8 @@ ALERTED: Final = (
     "workspace_username",
     "shown_actor",
     "shown_entity",
+    "shown_whom",
+    "is_late",
 )
 
 
@@ -61,7 +64,11 @@ class Detector:
         hits = hits.sort("occurred_at", "kafka_partition", "kafka_offset")
         values = shown(hits)
         hits = hits.with_columns(
-            shown_actor=neutral(values["actor"]), shown_entity=neutral(values["entity"])
+            shown_actor=neutral(values["actor"]),
+            shown_entity=neutral(values["entity"]),
+            shown_whom=neutral(
+                values.select(pl.coalesce("member", "group", pl.lit(""))).to_series()
+            ),
         )
         values = values.with_columns(hits["outcome"], hits["outcome_reason"], hits["sentence"])
         wanted = {name for number in found for name in self._rules[number].group_by}
@@ -71,7 +78,9 @@ class Detector:
         return tuple(
             alert
             for number, part in found.items()
-            for alert in self._alerts(number, sorted(places[part].tolist()), told, values, now)
+            for alert in self._alerts(
+                number, sorted(places[part].tolist()), told, _Rows(hits, values), now
+            )
         )
 
     def _alerts(
@@ -79,7 +88,7 @@ class Detector:
         number: int,
         places: list[int],
         hits: list[dict[str, Any]],
-        values: pl.DataFrame,
+        rows: _Rows,
         now: datetime,
     ) -> Iterator[Alert]:
         """Return the alerts of a rule; `places` are those of its hits, earliest first."""
@@ -89,14 +98,23 @@ class Detector:
             hit = hits[place]
             alert = alert_id(rule.name, _group_key(rule, hit), hit["occurred_at"], rule.window)
             groups.setdefault(alert, []).append(place)
-        first = values[[group[0] for group in groups.values()]]
+        firsts = [group[0] for group in groups.values()]
+        first = rows.values[firsts]
         sentences = tell(
             first.select("outcome", "outcome_reason", self._sentences[number].alias("sentence"))
             if rule.sentence
             else first.select("sentence", outcome=pl.lit("success"), outcome_reason=pl.lit(None))
         )
-        for (alert, group), sentence in zip(groups.items(), sentences, strict=True):
-            yield _alert(alert, rule, [hits[place] for place in group], sentence, now)
+        events = rows.events[firsts].select(list(EVENT_SCHEMA)).iter_rows(named=True)
+        for (alert, group), sentence, event in zip(groups.items(), sentences, events, strict=True):
+            yield _alert(alert, rule, [hits[place] for place in group], sentence, event, now)
+
+
+class _Rows(NamedTuple):
+    """The events for which rules fire, and what is shown of them, earliest first."""
+
+    events: pl.DataFrame
+    values: pl.DataFrame
 
 
 def _group_key(rule: Rule, hit: dict[str, Any]) -> str:
@@ -104,7 +122,12 @@ def _group_key(rule: Rule, hit: dict[str, Any]) -> str:
 
 
 def _alert(
-    number: str, rule: Rule, hits: list[dict[str, Any]], sentence: str, now: datetime
+    number: str,
+    rule: Rule,
+    hits: list[dict[str, Any]],
+    sentence: str,
+    event: dict[str, Any],
+    now: datetime,
 ) -> Alert:
     first = hits[0]
     return Alert(
@@ -131,4 +154,8 @@ def _alert(
             for hit in hits[:MAX_EVIDENCE]
         ),
         event_count=len(hits),
+        whom=first["shown_whom"],
+        late=any(hit["is_late"] for hit in hits),
+        window_seconds=int(rule.window.total_seconds()),
+        first_event=json.dumps(event, default=str, separators=(",", ":")),
     )
