@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -51,7 +52,11 @@ def test_alert() -> None:
         detected_at=NOW,
         evidence=(Evidence(uuid7(1), "audit.events", 0, 101),),
         event_count=1,
+        whom="bob",
+        first_event=alert.first_event,
     )
+    first = json.loads(alert.first_event or "")
+    assert (first["event_id"], first["role"], first["kafka_offset"]) == (uuid7(1), "admin", 101)
     assert micros(alert.occurred_at) == micros(NOW) - 1_000_000
     assert len(alert.rule_hash) == 64
     assert Alert.from_record(alert.to_record()) == alert

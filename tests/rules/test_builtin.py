@@ -22,9 +22,9 @@ TO_MEMBER = "connection_manage_granted_to_member"
 TO_GROUP = "connection_manage_granted_to_group"
 
 
-def held(role: str | None, subject: str, entity: str) -> Past:
-    """Return a history in which a role was held an hour ago."""
-    row = ["w1", entity, subject, NOW - timedelta(hours=1), 1, role]
+def held(role: str | None, subject: tuple[str, str], entity: tuple[str, str]) -> Past:
+    """Return a history in which a role was held an hour ago; type and id name whose and on what."""
+    row = ["w1", *entity, *subject, NOW - timedelta(hours=1), 1, role]
     return Past(role_rows=pl.DataFrame([row], schema=ROLE_SCHEMA, orient="row"))
 
 
@@ -48,7 +48,7 @@ def test_escalation(role: str, before: str) -> None:
 
 def test_escalation_by_the_history() -> None:
     """A higher role than the last known one is an escalation too."""
-    past = held("viewer", "u2", "workspace-1")
+    past = held("viewer", ("member", "u2"), ("workspace", "workspace-1"))
     assert alerts("org_user_role_changed", past, role="admin") == [
         (ESCALATION, "ana raised bob from viewer to admin in workspace acme")
     ]
@@ -86,9 +86,9 @@ def test_invitations_are_no_escalation() -> None:
 )
 def test_manage_granted(action: str, rule: str, whom: str) -> None:
     """Manage is an alert when it is new, whatever was before, and none when it is not."""
-    subject = "u2" if rule == TO_MEMBER else "g1"
+    subject = ("member", "u2") if rule == TO_MEMBER else ("group", "g1")
     sentence = f"ana gave {whom} the role manage on connection Sales in workspace acme"
-    entity = "workspace_connection-1"
+    entity = ("workspace_connection", "workspace_connection-1")
     assert alerts(action) == [(rule, sentence)]
     assert alerts(action, held(None, subject, entity)) == [(rule, sentence)]
     assert alerts(action, held("query", subject, entity)) == [
