@@ -73,7 +73,7 @@ class Settings(BaseSettings):
         0, ge=0, description="Days an event is kept after its arrival; 0 keeps it for ever."
     )
 
-    fetch_rows: Rows = Field(40_000, description="Records of one fetch at most.")
+    fetch_rows: Rows = Field(20_000, description="Records of one fetch at most.")
     fetch_seconds: Seconds = Field(0.1, description="How long a fetch waits for records.")
     append_rows: Rows = Field(50_000, description="Rows of one append at which it is sent.")
     append_seconds: Seconds = Field(1.0, description="Age of a row at which its append is sent.")
