@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from auditstream.errors import RuleError
+from auditstream.rules.correlation.model import Correlation
 from auditstream.rules.files import RulesWatcher
 from auditstream.rules.load import builtin_rules, load_rules, parse_rules
 from auditstream.rules.rule import RuleProblem
@@ -90,15 +92,23 @@ def test_wrong_filters(old: str, new: str, line: int, words: str) -> None:
 
 
 def test_correlation() -> None:
-    """A correlation is handed on as it stands; its rules alert only where it says so."""
+    """A correlation is linked to its rules, which alert only where it says so."""
     (rule,) = (found := parse_rules(collection(DELETED, CORRELATION), "c.yml")).rules
-    (document,) = found.correlations
-    assert (document.origin, document.line) == ("c.yml", 6)
-    assert document.content["correlation"]["condition"] == {"gte": 5}
-    assert document.place.line(("correlation", "timespan")) == 11
+    (compound,) = found.correlations.rules.values()
+    assert isinstance(compound, Correlation)
+    assert compound.rules == (rule.name,)
+    assert (compound.header.origin, compound.timespan) == ("c.yml", timedelta(minutes=10))
     assert not rule.alerts
     loud = CORRELATION.replace("timespan: 10m", "timespan: 10m\n  generate: true")
     assert parse_rules(collection(DELETED, loud), "c.yml").rules[0].alerts
+
+
+def test_a_correlation_of_nothing() -> None:
+    """A correlation of a rule that is not there is told with its line, and stops no other."""
+    lost = CORRELATION.replace("group_deleted", "nobody_knows")
+    assert lost != CORRELATION
+    with pytest.raises(RuleError, match=r"c\.yml:\d+: .*nobody_knows"):
+        parse_rules(collection(DELETED, lost), "c.yml")
 
 
 def test_placeholders(tmp_path: Path) -> None:

@@ -18,9 +18,12 @@ from pydantic import BaseModel, ValidationError
 from auditstream.contract.catalogue import Catalogue, shipped_catalogue
 from auditstream.contract.template import parse_template
 from auditstream.errors import ContractError, RuleError
+from auditstream.rules.correlation.link import link
+from auditstream.rules.correlation.model import CompoundRule
+from auditstream.rules.correlation.parse import is_compound, parse_compound
 from auditstream.rules.detection import read_detection
 from auditstream.rules.document import FilterDocument, RuleDocument
-from auditstream.rules.fields import text_columns
+from auditstream.rules.fields import columns, text_columns
 from auditstream.rules.files import (
     PLACEHOLDERS,
     builtin_directory,
@@ -32,7 +35,7 @@ from auditstream.rules.files import (
 from auditstream.rules.place import Document, Place, documents
 from auditstream.rules.place import Path as Part
 from auditstream.rules.reach import contradiction, possible_actions
-from auditstream.rules.rule import Case, CorrelationDocument, Rule, RuleProblem, RuleSet
+from auditstream.rules.rule import Case, Rule, RuleProblem, RuleSet
 from auditstream.rules.tree import Tree, both
 from auditstream.rules.values import Values
 
@@ -122,7 +125,7 @@ class _Reader:
     rules: dict[str, Rule] = field(default_factory=dict)
     places: dict[str, Document] = field(default_factory=dict)
     filters: list[_Filter] = field(default_factory=list)
-    correlations: list[CorrelationDocument] = field(default_factory=list)
+    compounds: list[CompoundRule] = field(default_factory=list)
     problems: list[RuleProblem] = field(default_factory=list)
 
     def read_directory(self, directory: Traversable) -> None:
@@ -163,12 +166,20 @@ class _Reader:
                 self._apply(item)
             except RuleError as error:
                 self._note(error)
-        silent = _silent(self.correlations)
+        names = {
+            known: rule.name
+            for rule in self.rules.values()
+            for known in (rule.name, rule.sigma_id)
+            if known
+        }
+        linked = link(self.compounds, names)
+        for problem in linked.problems:
+            self._note(problem)
+        muted = linked.muted()
         rules = (
-            replace(rule, alerts=not silent & {rule.name, rule.sigma_id})
-            for _, rule in sorted(self.rules.items())
+            replace(rule, alerts=rule.name not in muted) for _, rule in sorted(self.rules.items())
         )
-        return RuleSet(tuple(rules), tuple(self.correlations), tuple(self.problems))
+        return RuleSet(tuple(rules), linked, tuple(self.problems))
 
     def _note(self, error: RuleError) -> None:
         if self.strict:
@@ -180,8 +191,10 @@ class _Reader:
         content, place = document.content, document.place
         if not isinstance(content, dict):
             place.fail((), "a rule is a mapping")
-        if "correlation" in content:
-            self.correlations.append(CorrelationDocument(content, place))
+        if is_compound(content):
+            self.compounds.append(
+                parse_compound(content, place.origin, place.lines, columns(), self.catalogue)
+            )
         elif "filter" in content:
             self.filters.append(self._filter(document))
         elif "action" in content:
@@ -290,19 +303,6 @@ def _case(section: Any, place: Place, number: int) -> Case:
         place.fail(path, "a case has one event, or several events")
     events = tuple(section.events) or (section.event,)
     return Case(events, section.hit, section.sentence, place.line(path))
-
-
-def _silent(correlations: Sequence[CorrelationDocument]) -> set[str]:
-    """Return names and ids of the rules that only correlations look at."""
-    silent: set[str] = set()
-    loud: set[str] = set()
-    for document in correlations:
-        section = document.content["correlation"]
-        if isinstance(section, dict):
-            named = section.get("rules") or ()
-            named = [named] if isinstance(named, str) else named
-            (loud if section.get("generate") is True else silent).update(map(str, named))
-    return silent - loud
 
 
 def _slug(title: str, place: Place) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from auditstream.contract.catalogue import Severity
-from auditstream.rules.place import Place
+from auditstream.rules.correlation.link import Linked
 from auditstream.rules.tree import Tree
 
 
@@ -68,24 +68,6 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class CorrelationDocument:
-    """A document with a section `correlation`, as it stands; `place` names lines in errors."""
-
-    content: Mapping[str, Any]
-    place: Place
-
-    @property
-    def origin(self) -> str:
-        """The file it stands in."""
-        return self.place.origin
-
-    @property
-    def line(self) -> int:
-        """The line on which it begins."""
-        return self.place.line(())
-
-
-@dataclass(frozen=True, slots=True)
 class RuleProblem:
     """What is wrong with a rule that was left out; `line` is 1 where it is not known."""
 
@@ -99,8 +81,8 @@ class RuleProblem:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Rules read together: those of single events by name, correlations, and what was left out."""
+    """Rules read together: of single events by name, of several events, and what was left out."""
 
     rules: tuple[Rule, ...]
-    correlations: tuple[CorrelationDocument, ...] = ()
+    correlations: Linked = field(default_factory=lambda: Linked({}, ()))
     problems: tuple[RuleProblem, ...] = ()

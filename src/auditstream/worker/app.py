@@ -56,6 +56,11 @@ def make_app(settings: Settings, intake: Intake, datadir: str) -> faust.App:
         async for fetch in app.stream(intake.source):
             await intake.take(fetch)
 
+    @app.task  # type: ignore[untyped-decorator]
+    async def watch_clock() -> None:
+        """Evaluate the rules that tell what has not happened."""
+        await intake.watch_clock()
+
     @app.on_before_shutdown.connect
     async def drain(*_: Any, **__: Any) -> None:
         await intake.stop()

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import polars as pl
 import structlog
@@ -32,6 +32,19 @@ RETRY_SECONDS: Final = 1.0
 MAX_RETRY_SECONDS: Final = 30.0
 
 
+class Follower(Protocol):
+    """Looks at what the table holds: once a partition is assigned, and after each append to it.
+
+    The watermark is not committed and the next append of the partition does not begin before.
+    """
+
+    async def resumed(self, assignment: Assignment, abandoned: threading.Event) -> None:
+        """Look at what was appended last, perhaps by a worker that crashed then."""
+
+    async def appended(self, events: pl.DataFrame, abandoned: threading.Event) -> None:
+        """Look at what was just appended."""
+
+
 class AppendLoop:
     """Stores processed batches, partition by partition, each append on the watermark before it.
 
@@ -39,8 +52,11 @@ class AppendLoop:
     and one on which another writer has appended is started again from the table's watermark.
     """
 
-    def __init__(self, settings: Settings, store: Store, source: RecordSource) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, source: RecordSource, follower: Follower
+    ) -> None:
         self._settings = settings
+        self._follower = follower
         self._store = store
         self._source = source
         self._lanes: dict[int, Lane] = {}
@@ -124,6 +140,7 @@ class AppendLoop:
 
     async def _run(self, lane: Lane) -> None:
         try:
+            await self._follower.resumed(lane.assignment, lane.abandoned)
             while taken := await lane.take(self._settings.append_rows):
                 await self._settle(lane, taken)
                 lane.landed()
@@ -166,6 +183,7 @@ class AppendLoop:
                 await self.store_it(lambda: self._append(lane, events), lane.abandoned)
             lane.watermark = events["kafka_offset"][-1]
             metrics.events_stored.inc(events.height)
+            await self._follower.appended(events, lane.abandoned)
 
     def _append(self, lane: Lane, events: pl.DataFrame) -> None:
         held = lane.assignment

@@ -5,20 +5,28 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final
 
+import polars as pl
 import structlog
 
-from auditstream.errors import ServiceUnavailableError, StoreError
+from auditstream.contract.alert import Alert
+from auditstream.errors import AbandonedError, ServiceUnavailableError, StoreError
 from auditstream.pipeline.pipeline import Pipeline
 from auditstream.pipeline.records import Batch, Processed
 from auditstream.settings import Settings
 from auditstream.store.alerts import append_alerts
+from auditstream.store.columns import REJECT_SCHEMA
 from auditstream.store.connection import Store
 from auditstream.store.history import StoredHistory
 from auditstream.store.watermark import read_watermarks, table_identity
 from auditstream.worker.append_loop import AppendLoop
+from auditstream.worker.assignment import Assignment
+from auditstream.worker.correlator import Correlator
 from auditstream.worker.metrics import metrics
 from auditstream.worker.outbox import Outbox
 from auditstream.worker.pending import PendingHistory
@@ -28,6 +36,8 @@ from auditstream.worker.source import Fetch, RecordSource
 
 log = structlog.get_logger("auditstream.intake")
 
+CLOCK_SECONDS: Final = 30.0
+NO_REJECTS: Final = pl.DataFrame(schema=REJECT_SCHEMA)
 RETRY_SECONDS: Final = 0.5
 MAX_RETRY_SECONDS: Final = 10.0
 
@@ -40,12 +50,15 @@ class Intake:
     meanwhile.
     """
 
-    def __init__(self, settings: Settings, store: Store, pipeline: Pipeline) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, pipeline: Pipeline, correlator: Correlator
+    ) -> None:
         self.source = RecordSource(settings, lambda stream: read_ledger(store, stream))
         self._settings = settings
         self._store = store
         self._pipeline = pipeline
-        self._lanes = AppendLoop(settings, store, self.source)
+        self._correlator = correlator
+        self._lanes = AppendLoop(settings, store, self.source, self)
         self._history = PendingHistory(
             StoredHistory(store, pipeline.catalogue), self._lanes.frames, pipeline.catalogue
         )
@@ -53,6 +66,7 @@ class Intake:
         self._reader = ThreadPoolExecutor(1, "read")
         self._thread = ThreadPoolExecutor(1, "process")
         self._turn: asyncio.Task[None] | None = None
+        self._lagging = False
         self._stopping = threading.Event()
         self._given_up = threading.Event()
 
@@ -71,6 +85,7 @@ class Intake:
         Raises nothing for what a record holds: that becomes a reject.
         """
         await self._lanes.room()
+        self._lagging = len(fetch.records) >= self._settings.fetch_rows
         read = asyncio.get_running_loop().run_in_executor(
             self._reader, read_all, self._pipeline, fetch.records
         )
@@ -78,6 +93,42 @@ class Intake:
         if before is not None:
             await before
         self._turn = asyncio.create_task(self._queue(fetch, read))
+
+    async def resumed(self, assignment: Assignment, abandoned: threading.Event) -> None:
+        """Raise the alerts over several events of what was appended to a partition last."""
+        held = assignment
+        await self._correlate(
+            lambda now: self._correlator.catch_up(held.stream, held.partition, now), abandoned
+        )
+
+    async def appended(self, events: pl.DataFrame, abandoned: threading.Event) -> None:
+        """Raise the alerts over several events to which an append gives cause."""
+        await self._correlate(lambda now: self._correlator.after_append(events, now), abandoned)
+
+    async def watch_clock(self) -> None:
+        """Raise the alerts of what has not happened in time, as long as the worker runs.
+
+        While reading lags, what is missing may only be on its way, and is waited for.
+        """
+        while not await asyncio.to_thread(self._stopping.wait, CLOCK_SECONDS):
+            if self._lagging or not self.source.holds_partitions:
+                continue
+            with suppress(AbandonedError):
+                await self._correlate(
+                    lambda now: self._correlator.due(now, now), self._given_up, always=True
+                )
+
+    async def _correlate(
+        self,
+        find: Callable[[datetime], tuple[Alert, ...]],
+        abandoned: threading.Event,
+        *,
+        always: bool = False,
+    ) -> None:
+        if self._correlator.idle and not always:
+            return
+        alerts = await self._lanes.store_it(lambda: find(datetime.now(UTC)), abandoned)
+        await self._raise(alerts)
 
     async def stop(self) -> None:
         """Settle what was read, within the drain bound, and leave the group.
@@ -131,13 +182,17 @@ class Intake:
 
     async def _deliver(self, processed: Processed) -> None:
         """Send alerts and rejects to their topics, and make the alerts rows of the table."""
-        await self._outbox.send(processed.alerts, processed.rejects)
-        if not processed.alerts:
+        await self._outbox.send((), processed.rejects)
+        await self._raise(processed.alerts)
+
+    async def _raise(self, alerts: tuple[Alert, ...]) -> None:
+        if not alerts:
             return
-        for alert in processed.alerts:
+        await self._outbox.send(alerts, NO_REJECTS)
+        for alert in alerts:
             metrics.alerts.labels(alert.rule_id).inc()
         await self._lanes.store_it(
-            lambda: append_alerts(self._store, processed.alerts, self._given_up), self._given_up
+            lambda: append_alerts(self._store, alerts, self._given_up), self._given_up
         )
 
 

@@ -24,6 +24,10 @@ class Metrics:
             "auditstream_events_repeated", "Repeats of a stored event that were dropped."
         )
         self.alerts = Counter("auditstream_alerts", "Alerts raised, by rule.", ["rule"])
+        self.correlations_failed = Counter(
+            "auditstream_correlations_failed",
+            "Evaluations of rules over several events that the store refused.",
+        )
         self.gap_records = Counter(
             "auditstream_gap_records", "Records that Kafka deleted before they were read."
         )

@@ -17,9 +17,11 @@ import structlog
 from prometheus_client import start_http_server
 
 from auditstream.pipeline.pipeline import Pipeline
+from auditstream.rules.load import load_rules
 from auditstream.settings import Settings
 from auditstream.store.connection import connect
 from auditstream.worker.app import Reading, make_app
+from auditstream.worker.correlator import Correlator
 from auditstream.worker.intake import Intake
 from auditstream.worker.registry import schema_source
 
@@ -39,9 +41,10 @@ def run(settings: Settings) -> None:
     if settings.metrics_port:
         start_http_server(settings.metrics_port, "127.0.0.1")
     pipeline = Pipeline.from_settings(settings, schema_source(settings))
+    rules = load_rules(settings.rules_dir, catalogue=pipeline.catalogue)
     store = connect(settings)
     with tempfile.TemporaryDirectory(prefix="auditstream-") as datadir, closing(store):
-        intake = Intake(settings, store, pipeline)
+        intake = Intake(settings, store, pipeline, Correlator(store, rules))
         app = make_app(settings, intake, datadir)
         # What was imported stays: no collection need look at it again.
         gc.freeze()

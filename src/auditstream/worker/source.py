@@ -122,6 +122,11 @@ class RecordSource:
         return self._thread.is_alive()
 
     @property
+    def holds_partitions(self) -> bool:
+        """Whether partitions are assigned and being read."""
+        return bool(self._assigned)
+
+    @property
     def unread(self) -> int:
         """Fetches that were handed over and are not done with."""
         return self._unread

@@ -48,12 +48,12 @@ class Linked:
         return rule.growing and all(self.growing(other) for other in inner if other)
 
     def muted(self) -> frozenset[str]:
-        """Return the rules that raise no alerts of their own: a correlation speaks for them."""
+        """Return the rules that raise no alerts of their own: another one speaks for them."""
         return frozenset(
             name
             for rule in self.rules.values()
-            if isinstance(rule, Correlation) and not rule.generate
-            for name in rule.rules
+            if not (isinstance(rule, Correlation) and rule.generate)
+            for name in references(rule)
         )
 
 
