@@ -51,5 +51,5 @@ def test_schema_is_printed_as_it_is_shipped(auditstream: Command, name: str) -> 
 def test_schemas_are_listed_with_their_ids(auditstream: Command) -> None:
     """Without a name all are listed with the ids they travel under."""
     listed = auditstream("schema").out
-    for name, number in (("audit_event", "1001"), ("alert", "2001"), ("rejected_event", "3001")):
+    for name, number in (("audit_event", "1001"), ("alert", "2002"), ("rejected_event", "3001")):
         assert any(name in line and number in line for line in listed.splitlines())
