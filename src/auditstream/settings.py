@@ -85,6 +85,18 @@ class Settings(BaseSettings):
     )
     drain_seconds: Seconds = Field(10.0, description="How long a stopping worker may drain.")
 
+    health_seconds: float = Field(
+        60.0, ge=0, description="How often a worker looks whether all is well; 0: never."
+    )
+    silent_seconds: Seconds = Field(
+        900.0, description="Time without any event after which on-call is told."
+    )
+    max_lag_records: int = Field(
+        1_000_000, gt=0, description="Records a worker may be behind before on-call is told."
+    )
+    canary_seconds: float = Field(
+        0.0, ge=0, description="How often a worker sends a canary event through; 0: never."
+    )
     metrics_port: int = Field(
         0, ge=0, le=65_535, description="Loopback port of Prometheus metrics; 0: none."
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
@@ -66,6 +66,7 @@ class Intake:
         self._reader = ThreadPoolExecutor(1, "read")
         self._thread = ThreadPoolExecutor(1, "process")
         self._turn: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._lagging = False
         self._stopping = threading.Event()
         self._given_up = threading.Event()
@@ -77,6 +78,7 @@ class Intake:
 
     async def start(self) -> None:
         """Join the group and begin to read."""
+        self._loop = asyncio.get_running_loop()
         await self.source.start(self._lanes)
 
     async def take(self, fetch: Fetch) -> None:
@@ -104,6 +106,22 @@ class Intake:
     async def appended(self, events: pl.DataFrame, abandoned: threading.Event) -> None:
         """Raise the alerts over several events to which an append gives cause."""
         await self._correlate(lambda now: self._correlator.after_append(events, now), abandoned)
+
+    def raise_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Send alerts to their topic and make them rows; callable from any other thread.
+
+        Blocks until that is done, or the worker has been told to stop.
+
+        Raises:
+            ServiceUnavailableError: the worker does not run.
+        """
+        if self._loop is None or self._stopping.is_set():
+            raise ServiceUnavailableError("the worker does not run")
+        sending = asyncio.run_coroutine_threadsafe(self._raise(tuple(alerts)), self._loop)
+        while not self._stopping.is_set() and not wait([sending], RETRY_SECONDS).done:
+            pass
+        if sending.done():
+            sending.result()
 
     async def watch_clock(self) -> None:
         """Raise the alerts of what has not happened in time, as long as the worker runs.
@@ -159,7 +177,7 @@ class Intake:
 
     async def _process(self, fetch: Fetch, read: Batch | None) -> Processed | None:
         """Run the pipeline, again while the store is away; None when nothing is held any more."""
-        wait = RETRY_SECONDS
+        pause = RETRY_SECONDS
         while held := self._lanes.current(fetch):
             records = fetch.records.of_partitions(held)
             try:
@@ -173,11 +191,11 @@ class Intake:
                         read if records is fetch.records else None,
                     )
             except (ServiceUnavailableError, StoreError) as error:
-                log.warning("history_unknown", error=str(error), retry_seconds=wait)
+                log.warning("history_unknown", error=str(error), retry_seconds=pause)
             if self._stopping.is_set():
                 return None
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, MAX_RETRY_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, MAX_RETRY_SECONDS)
         return None
 
     async def _deliver(self, processed: Processed) -> None:

@@ -34,6 +34,9 @@ class Metrics:
         self.watermark_moved = Counter(
             "auditstream_watermark_moved", "Appends refused because another writer was first."
         )
+        self.lag_records = Gauge(
+            "auditstream_lag_records", "Records of this worker's partitions that are not read yet."
+        )
         self.rows_pending = Gauge(
             "auditstream_rows_pending", "Rows in memory that are not yet in the table."
         )

@@ -24,6 +24,7 @@ from auditstream.worker.app import Reading, make_app
 from auditstream.worker.correlator import Correlator
 from auditstream.worker.intake import Intake
 from auditstream.worker.registry import schema_source
+from auditstream.worker.watch import watched
 
 STOP_MARGIN: Final = 3.0
 SWITCH_SECONDS: Final = 0.0005
@@ -56,7 +57,8 @@ def run(settings: Settings) -> None:
         )
         limit = settings.drain_seconds + STOP_MARGIN
         threading.Thread(target=end_in_time, args=(worker, intake, limit), daemon=True).start()
-        worker.execute_from_commandline()
+        with watched(settings, store, intake):
+            worker.execute_from_commandline()
 
 
 def end_in_time(worker: faust.Worker, intake: Intake, limit: float) -> None:

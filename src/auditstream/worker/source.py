@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar, cast
 
 import structlog
@@ -43,6 +44,7 @@ HANDOVER: Final = 2
 """Batches that may wait for the worker before partitions are paused."""
 
 LOOK_SECONDS: Final = 10.0
+LAG_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 1.0
 """How long a full worker is waited for before its partitions are paused."""
 
@@ -82,6 +84,7 @@ class PartitionOwner(Protocol):
 class RecordSource:
     """Reads the events topic in record batches; iterate it from one task of the event loop.
 
+    `lag` is how many records of its partitions are not read yet, measured every few seconds.
     Nothing is committed but what the owner says is settled, and commits are for lag tools: the
     table's watermark decides where reading starts.
     """
@@ -97,6 +100,8 @@ class RecordSource:
         self._paused: set[int] = set()
         self._not_before = 0.0
         self._look_again = 0.0
+        self._measure_again = 0.0
+        self.lag = 0
         self._until = float("inf")
         self._commands: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
         self._unread = 0
@@ -195,12 +200,27 @@ class RecordSource:
         while not self._commands.empty():
             self._commands.get()(consumer)
         self._assign_awaiting(consumer)
+        self._measure_lag(consumer)
         self._pause_or_resume(consumer, self._wait_for_room())
         messages = consumer.consume(self._settings.fetch_rows, self._settings.fetch_seconds)
         fetch = self._fetch(messages)
         if fetch is not None:
             self._count_unread(1)
             self._hand_over(fetch)
+
+    def _measure_lag(self, consumer: Consumer) -> None:
+        now = time.monotonic()
+        if now < self._measure_again:
+            return
+        self._measure_again = now + LAG_SECONDS
+        lag = 0
+        with suppress(KafkaException):
+            for place in consumer.position([self._at(partition) for partition in self._assigned]):
+                # What the last fetch told of the end; a broker is not asked.
+                _, end = consumer.get_watermark_offsets(place, cached=True)
+                lag += max(end - place.offset, 0) if place.offset >= 0 else 0
+        self.lag = lag
+        metrics.lag_records.set(lag)
 
     def _wait_for_room(self) -> bool:
         """Wait for the worker to take a fetch; False when it does not for a while.
