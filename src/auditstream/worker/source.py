@@ -40,7 +40,7 @@ from auditstream.worker.positions import Ledger, LedgerReader, Positions
 T = TypeVar("T")
 log = structlog.get_logger("auditstream.source")
 
-HANDOVER: Final = 2
+HANDOVER: Final = 1
 """Batches that may wait for the worker before partitions are paused."""
 
 LOOK_SECONDS: Final = 10.0
@@ -429,7 +429,7 @@ class RecordSource:
             "auto.offset.reset": "error",
             "fetch.message.max.bytes": 1024 * 1024,
             "fetch.wait.max.ms": 50,
-            "queued.max.messages.kbytes": 16 * 1024,
+            "queued.max.messages.kbytes": 12 * 1024,
             "queued.min.messages": 2 * self._settings.fetch_rows,
             # How long it rests once that much is queued: a second, by default.
             "fetch.queue.backoff.ms": 10,
