@@ -40,7 +40,7 @@ from auditstream.worker.positions import Ledger, LedgerReader, Positions
 T = TypeVar("T")
 log = structlog.get_logger("auditstream.source")
 
-HANDOVER: Final = 1
+HANDOVER: Final = 2
 """Batches that may wait for the worker before partitions are paused."""
 
 LOOK_SECONDS: Final = 10.0
