@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from starlette.testclient import TestClient
 
+from auditstream import AuditLog
 from auditstream.alerts.life_cycle import show_alert
 from auditstream.alerts.sample import sample_message
+from auditstream.api.app import make_api
 from auditstream.api.issue import Issued
 from auditstream.publish.envelope import Envelope
+from auditstream.settings import Settings
 from auditstream.store.alerts import append_alerts
 from auditstream.store.connection import Store
 from tests.api.conftest import NewToken, basic
@@ -82,3 +86,25 @@ def test_wrong_changes_are_refused(client: TestClient, alert_id: str) -> None:
     assert client.post(f"{alerts}/{alert_id}/delete").status_code == 400
     wrong = client.post(f"{alerts}/{alert_id}/resolve", json={"because": "x"})
     assert wrong.status_code == 400
+
+
+def test_change_that_cannot_be_recorded_is_not_made(
+    settings: Settings, store: Store, issued: Issued, alert_id: str, tmp_path: Path
+) -> None:
+    """503, and the alert stays open."""
+    with (
+        AuditLog(
+            service="auditstream-api",
+            kafka_brokers="127.0.0.1:1",
+            spool_dir=tmp_path,
+            max_spool_bytes=1,
+            close_seconds=0.0,
+        ) as audit,
+        TestClient(make_api(settings, audit=audit)) as client,
+    ):
+        answer = client.post(
+            f"/v1/workspace-0/alerts/{alert_id}/resolve",
+            headers={"Authorization": basic(issued)},
+        )
+    assert answer.status_code == 503
+    assert show_alert(store, alert_id).state.state == "open"
