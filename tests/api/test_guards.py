@@ -208,7 +208,7 @@ def test_line_breaks_do_not_forge_log_lines(
 def test_openapi_names_every_route(nobody: TestClient) -> None:
     """And how to show a token, and an example of each parameter that is required."""
     document: dict[str, Any] = nobody.get("/openapi.json").json()
-    assert len(document["paths"]) == 8
+    assert len(document["paths"]) == 9
     for path, methods in document["paths"].items():
         for operation in methods.values():
             assert operation["security"] == [{"workspaceToken": []}]

@@ -18,6 +18,7 @@ from auditstream.store.connection import Store
 from tests.api.conftest import basic
 
 EXAMPLES = 25
+CHANGE = "/v1/{workspace_username}/alerts/{alert_id}/{change}"
 OPERATIONS = (
     "/api/{workspace_username}/audit_logs",
     "/v1/{workspace_username}/events",
@@ -27,6 +28,7 @@ OPERATIONS = (
     "/v1/{workspace_username}/events/stream",
     "/v1/{workspace_username}/alerts",
     "/v1/{workspace_username}/alerts/{alert_id}",
+    CHANGE,
 )
 
 # That a token is wanted is tested with the pages. A schema has no words for what makes a text a
@@ -58,8 +60,9 @@ def test_all_operations_are_tried(document: Any) -> None:
 @pytest.mark.parametrize("path", OPERATIONS)
 def test_no_fault_is_found(document: Any, issued: Issued, path: str, mode: GenerationMode) -> None:
     """Statuses, media types and bodies are those of the document, whatever is sent."""
+    method = "POST" if path == CHANGE else "GET"
 
-    @given(case=document[path]["GET"].as_strategy(generation_mode=mode))
+    @given(case=document[path][method].as_strategy(generation_mode=mode))
     @settings(
         max_examples=EXAMPLES,
         deadline=None,

@@ -11,7 +11,7 @@ import yaml
 from auditstream.settings import PREFIX, Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
-OURS = ("migrate", "worker", "notifier")
+OURS = ("migrate", "worker", "notifier", "api")
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +53,21 @@ def test_password_is_the_same(compose: dict[str, Any]) -> None:
 
 
 def test_worker_waits_for_the_migration(compose: dict[str, Any]) -> None:
-    """Tables and topics exist before the worker and the notifier start."""
-    for service in ("worker", "notifier"):
+    """Tables and topics exist before what uses them starts."""
+    for service in ("worker", "notifier", "api"):
         condition = compose["services"][service]["depends_on"]["migrate"]["condition"]
         assert condition == "service_completed_successfully"
+
+
+def test_endpoint_can_be_reached(compose: dict[str, Any]) -> None:
+    """It listens beyond its container, on the port that is published, and keeps its spool."""
+    api = compose["services"]["api"]
+    assert api["environment"]["AUDITSTREAM_API_HOST"] == "0.0.0.0"  # noqa: S104 - in a container
+    port = api["environment"]["AUDITSTREAM_API_PORT"]
+    assert api["ports"] == [f"127.0.0.1:{port}:{port}"]
+    volume, _, place = api["volumes"][0].partition(":")
+    assert volume in compose["volumes"]
+    assert place in (ROOT / "deploy/Dockerfile").read_text()
 
 
 def test_ports_are_local(compose: dict[str, Any]) -> None:

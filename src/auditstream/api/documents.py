@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -75,6 +76,16 @@ class Alerts(BaseModel):
     """Alerts, the newest first."""
 
     alerts: list[AlertForm]
+
+
+class AlertChange(BaseModel):
+    """A change of an alert's state."""
+
+    alert_id: str
+    state: str
+    by: str = Field(description="Name and id of the token.")
+    at: datetime
+    reason: str
 
 
 SECURITY: Final[dict[str, Any]] = {"security": [{"workspaceToken": []}]}
