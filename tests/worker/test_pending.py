@@ -6,7 +6,8 @@ import polars as pl
 
 from auditstream.contract.catalogue import shipped_catalogue
 from auditstream.pipeline.records import Processed
-from auditstream.worker.pending import PendingHistory
+from auditstream.store.sealed import seal
+from auditstream.worker.pending import Memory, PendingHistory
 from tests.pipeline.batches import pipeline
 from tests.pipeline.events import NOW, encode, event, micros, records
 from tests.pipeline.past import NoPast, Past
@@ -21,7 +22,9 @@ def processed(*events: dict[str, object]) -> Processed:
 
 def with_pending(*frames: pl.DataFrame, stored: Past | None = None) -> PendingHistory:
     """A history in which these frames are not stored yet."""
-    return PendingHistory(stored or NoPast(), lambda: frames, shipped_catalogue())
+    memory = Memory(shipped_catalogue())
+    pending = [memory.of(frame, seal(frame).frame) for frame in frames]
+    return PendingHistory(stored or NoPast(), lambda: pending)
 
 
 def test_a_pending_event_is_known() -> None:

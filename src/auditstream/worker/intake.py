@@ -23,15 +23,17 @@ from auditstream.store.alerts import append_alerts
 from auditstream.store.columns import REJECT_SCHEMA
 from auditstream.store.connection import Store
 from auditstream.store.history import StoredHistory
+from auditstream.store.sealed import Sealed
 from auditstream.store.watermark import read_watermarks, table_identity
 from auditstream.worker.append_loop import AppendLoop
 from auditstream.worker.assignment import Assignment
 from auditstream.worker.correlator import Correlator
 from auditstream.worker.metrics import metrics
 from auditstream.worker.outbox import Outbox
-from auditstream.worker.pending import PendingHistory
+from auditstream.worker.pending import Memory, PendingHistory
 from auditstream.worker.positions import Ledger
 from auditstream.worker.quarantine import process_all, read_all
+from auditstream.worker.share import share_out
 from auditstream.worker.source import Fetch, RecordSource
 
 log = structlog.get_logger("auditstream.intake")
@@ -59,8 +61,9 @@ class Intake:
         self._pipeline = pipeline
         self._correlator = correlator
         self._lanes = AppendLoop(settings, store, self.source, self)
+        self._memory = Memory(pipeline.catalogue)
         self._history = PendingHistory(
-            StoredHistory(store, pipeline.catalogue), self._lanes.frames, pipeline.catalogue
+            StoredHistory(store, pipeline.catalogue), self._lanes.pending
         )
         self._outbox = Outbox(settings)
         self._reader = ThreadPoolExecutor(1, "read")
@@ -103,9 +106,14 @@ class Intake:
             lambda now: self._correlator.catch_up(held.stream, held.partition, now), abandoned
         )
 
-    async def appended(self, events: pl.DataFrame, abandoned: threading.Event) -> None:
+    async def appended(self, events: Sequence[Sealed], abandoned: threading.Event) -> None:
         """Raise the alerts over several events to which an append gives cause."""
-        await self._correlate(lambda now: self._correlator.after_append(events, now), abandoned)
+        await self._correlate(
+            lambda now: self._correlator.after_append(
+                pl.concat([part.frame() for part in events]), now
+            ),
+            abandoned,
+        )
 
     def raise_alerts(self, alerts: Sequence[Alert]) -> None:
         """Send alerts to their topic and make them rows; callable from any other thread.
@@ -172,7 +180,10 @@ class Intake:
         processed = await self._process(fetch, await read)
         if processed is not None:
             delivered = asyncio.ensure_future(self._deliver(processed))
-            self._lanes.add(fetch, processed, delivered)
+            shares = await asyncio.get_running_loop().run_in_executor(
+                self._thread, share_out, processed, self._memory
+            )
+            self._lanes.add(fetch, shares, delivered)
             metrics.events_repeated.inc(processed.duplicates)
 
     async def _process(self, fetch: Fetch, read: Batch | None) -> Processed | None:
