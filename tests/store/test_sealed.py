@@ -23,9 +23,11 @@ def with_words(frame: pl.DataFrame, draw: random.Random) -> pl.DataFrame:
     """Give the words of a frame values from a vocabulary that may be small or large."""
     size = draw.choice([1, 2, 3, 200])
     words = [f"{draw.choice('abc')}{number}" for number in range(size)]
-    choices = {"action": words, "country": words, "role": [None, *words]}
+    maybe: list[str | None] = [None, *words]
     values = {
-        name: [draw.choice(choice) for _ in range(frame.height)] for name, choice in choices.items()
+        "action": draw.choices(words, k=frame.height),
+        "country": draw.choices(words, k=frame.height),
+        "role": draw.choices(maybe, k=frame.height),
     }
     return frame.with_columns(pl.DataFrame(values, schema=WORDS))
 
