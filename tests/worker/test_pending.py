@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 
 from auditstream.contract.catalogue import shipped_catalogue
+from auditstream.pipeline.history import PAYLOAD
 from auditstream.pipeline.records import Processed
 from auditstream.store.sealed import seal
 from auditstream.worker.pending import Memory, PendingHistory
@@ -23,7 +26,7 @@ def processed(*events: dict[str, object]) -> Processed:
 def with_pending(*frames: pl.DataFrame, stored: Past | None = None) -> PendingHistory:
     """A history in which these frames are not stored yet."""
     memory = Memory(shipped_catalogue())
-    pending = [memory.of(frame, seal(frame).frame) for frame in frames]
+    pending = [memory.of(frame, partial(seal(frame).frame, PAYLOAD)) for frame in frames]
     return PendingHistory(stored or NoPast(), lambda: pending)
 
 

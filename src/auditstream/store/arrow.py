@@ -45,7 +45,7 @@ def arrow_input(columns: Mapping[str, Column]) -> str:
     return f"input({literal(structure)})"
 
 
-def arrow_body(frame: pl.DataFrame, columns: Mapping[str, Column]) -> memoryview:
+def arrow_body(frame: pl.DataFrame, columns: Mapping[str, Column]) -> bytes:
     """Return the columns of a frame, in this order and cast to their dtypes, as an Arrow stream.
 
     Strings of which few repeat travel as dictionaries, which is what ClickHouse keeps them as:
@@ -75,10 +75,10 @@ def arrow_body(frame: pl.DataFrame, columns: Mapping[str, Column]) -> memoryview
         ordered.with_columns(words).rechunk().write_ipc_stream(
             body, compression="lz4", compat_level=pl.CompatLevel.oldest()
         )
-    return body.getbuffer()
+    return body.getvalue()
 
 
-def join_bodies(bodies: Sequence[memoryview]) -> list[memoryview]:
+def join_bodies(bodies: Sequence[bytes]) -> list[memoryview]:
     """Return Arrow streams of the same columns, at least one, as the pieces of one stream.
 
     A stream is a schema, batches with the dictionaries that go before them, and an end; a
@@ -88,13 +88,15 @@ def join_bodies(bodies: Sequence[memoryview]) -> list[memoryview]:
         ValueError: the columns differ.
     """
     starts = [_schema_bytes(body) for body in bodies]
-    first = bodies[0][: starts[0]]
+    first = memoryview(bodies[0])[: starts[0]]
     if any(body[:start] != first for body, start in zip(bodies, starts, strict=True)):
         raise ValueError("streams of different columns cannot be joined")
-    batches = (body[start : -len(END)] for body, start in zip(bodies, starts, strict=True))
+    batches = (
+        memoryview(body)[start : -len(END)] for body, start in zip(bodies, starts, strict=True)
+    )
     return [first, *batches, memoryview(END)]
 
 
-def _schema_bytes(body: memoryview) -> int:
+def _schema_bytes(body: bytes) -> int:
     # A message begins with a mark of 4 bytes and the size of its metadata; a schema is no more.
     return MESSAGE_HEAD + int.from_bytes(body[4:MESSAGE_HEAD], "little")

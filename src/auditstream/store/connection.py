@@ -60,7 +60,7 @@ class Store:
     def insert_arrow(
         self,
         sql: str,
-        body: memoryview | Sequence[memoryview],
+        body: bytes | Sequence[memoryview],
         settings: Mapping[str, SettingValue] | None = None,
     ) -> None:
         """Run an INSERT that ends in FORMAT ArrowStream; `body` is the stream, or its pieces."""
@@ -69,7 +69,7 @@ class Store:
         self._ask(
             lambda client: client.raw_insert(
                 "",
-                insert_block=_pieces(sql, [body] if isinstance(body, memoryview) else body),
+                insert_block=_pieces(sql, [memoryview(body)] if isinstance(body, bytes) else body),
                 settings=dict(settings or {}),
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -29,14 +30,14 @@ class Sealed:
     last: int
     rows: int
     arrived: datetime
-    body: memoryview
+    body: bytes
 
-    def frame(self) -> pl.DataFrame:
+    def frame(self, columns: Sequence[str] = tuple(EVENT_SCHEMA)) -> pl.DataFrame:
         """Return the events again, with `arrived` as the `ingested_at` of each."""
-        sent = pl.read_ipc_stream(bytes(self.body))
+        sent = pl.read_ipc_stream(self.body, columns=[name for name in columns if name in SENT])
         arrived = pl.lit(self.arrived, EVENT_SCHEMA["ingested_at"])
         return sent.with_columns(ingested_at=arrived).select(
-            pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items()
+            pl.col(name).cast(EVENT_SCHEMA[name]) for name in columns
         )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from auditstream.contract.catalogue import Catalogue
-from auditstream.pipeline.history import PAYLOAD, ROLE_KEY, History
+from auditstream.pipeline.history import ROLE_KEY, History
 from auditstream.pipeline.look_up import ROLE_SCHEMA, subject
 from auditstream.store.columns import PAYLOAD_SCHEMA
 
@@ -17,7 +17,7 @@ class Pending(NamedTuple):
     """What later events must know of events that are not yet in the table.
 
     `ids` are hashes of their event ids, `roles` has the columns `ROLE_SCHEMA` for each that gives
-    or removes a role; `read` returns the events themselves.
+    or removes a role; `read` returns the columns `PAYLOAD` of all.
     """
 
     ids: pl.Series
@@ -38,7 +38,7 @@ class Memory:
         self._touched = (pl.col("outcome") == "success") & touches
 
     def of(self, events: pl.DataFrame, read: Callable[[], pl.DataFrame]) -> Pending:
-        """Return what must be known of events, which `read` returns again."""
+        """Return what must be known of events, whose `PAYLOAD` is what `read` returns."""
         roles = events.filter(self._touched).with_columns(*subject()).select(list(ROLE_SCHEMA))
         return Pending(events["event_id"].hash(), roles, read)
 
@@ -59,7 +59,7 @@ class PendingHistory:
         wanted = pl.DataFrame({"event_id": event_ids.unique()})
         hashes = event_ids.hash().implode()
         pending = [
-            item.read().select(PAYLOAD).join(wanted, on="event_id", how="semi")
+            item.read().join(wanted, on="event_id", how="semi")
             for item in self._pending()
             if item.ids.is_in(hashes).any()
         ]

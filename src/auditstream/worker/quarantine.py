@@ -8,7 +8,7 @@ import polars as pl
 import structlog
 
 from auditstream.errors import AuditStreamError
-from auditstream.pipeline.history import History
+from auditstream.pipeline.history import PAYLOAD, History
 from auditstream.pipeline.pipeline import Pipeline
 from auditstream.pipeline.records import Batch, Processed, Records
 from auditstream.pipeline.rejects import Rejection, reject_frame
@@ -49,7 +49,7 @@ def process_all(
         log.warning("pipeline_failed", records=len(records), error=repr(error))
     middle = len(records) // 2
     first = process_all(pipeline, records.part(0, middle), history)
-    pending = Memory(pipeline.catalogue).of(first.events, lambda: first.events)
+    pending = Memory(pipeline.catalogue).of(first.events, lambda: first.events.select(PAYLOAD))
     seen = PendingHistory(history, lambda: [pending])
     second = process_all(pipeline, records.part(middle, len(records)), seen)
     return Processed(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 import polars as pl
 
+from auditstream.pipeline.history import PAYLOAD
 from auditstream.pipeline.records import Processed
 from auditstream.store.columns import REJECT_SCHEMA
 from auditstream.store.sealed import Sealed, seal
@@ -51,7 +52,7 @@ def _share(events: pl.DataFrame | None, rejects: pl.DataFrame, memory: Memory) -
     if events is None:
         return Share(None, None, rejects)
     sealed = seal(events)
-    return Share(sealed, memory.of(events, sealed.frame), rejects)
+    return Share(sealed, memory.of(events, partial(sealed.frame, PAYLOAD)), rejects)
 
 
 def _by_partition(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:
