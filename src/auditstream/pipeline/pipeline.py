@@ -70,19 +70,31 @@ class Pipeline:
         """The actions that are accepted."""
         return self._actions.catalogue
 
+    def exchange(self, detector: Detector) -> None:
+        """Detect by other rules, from the next fetch on; callable from any thread."""
+        self._detector = detector
+
     @classmethod
-    def from_settings(cls, settings: Settings, schemas: SchemaSource | None = None) -> Pipeline:
+    def from_settings(
+        cls,
+        settings: Settings,
+        schemas: SchemaSource | None = None,
+        rules: Sequence[Rule] | None = None,
+    ) -> Pipeline:
         """Build the pipeline that the settings describe; without `schemas`, of shipped schemas.
+
+        `rules` stand in place of those of the settings.
 
         Raises:
             ConfigurationError: a setting names a file that cannot be read.
             RuleError, ContractError: a rule or the catalogue is wrong.
         """
-        file = settings.catalogue_file
-        catalogue = load_catalogue(file) if file else shipped_catalogue()
+        catalogue = configured_catalogue(settings)
+        if rules is None:
+            rules = load_rules(settings.rules_dir, catalogue=catalogue).rules
         return cls(
             catalogue,
-            load_rules(settings.rules_dir, catalogue=catalogue).rules,
+            rules,
             schemas,
             Addresses(settings.geoip_country_file, settings.geoip_network_file),
             Limits(settings.max_event_bytes, settings.max_future_seconds, settings.late_seconds),
@@ -109,3 +121,13 @@ class Pipeline:
         """
         batch = decode(records, self._writers, self._clock(), self._limits.max_event_bytes)
         return validate(batch, self._actions, self._limits.max_future_seconds)
+
+
+def configured_catalogue(settings: Settings) -> Catalogue:
+    """Return the catalogue of actions that the settings name.
+
+    Raises:
+        ConfigurationError, ContractError: its file cannot be read, or is wrong.
+    """
+    file = settings.catalogue_file
+    return load_catalogue(file) if file else shipped_catalogue()

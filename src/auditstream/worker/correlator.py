@@ -45,54 +45,75 @@ class Correlator:
     """
 
     def __init__(self, store: Store, rules: RuleSet) -> None:
-        linked = rules.correlations
-        self._muted = linked.muted()
-        predicates = {rule.name: compile_sql(rule) for rule in rules.rules}
-        ask = asker(store)
-        self._engine = CorrelationEngine(linked, predicates, ask, store.database)
-        self._clock = ScheduledRules(linked, predicates, ask, store.database)
-        self._candidates = [rule for rule in rules.rules if rule.name in self._engine.candidates]
-        self._matcher = Matcher(self._candidates)
-        self._matching = threading.Lock()
+        self._store = store
+        self._rules = _Compiled(store, rules)
+
+    def exchange(self, rules: RuleSet) -> None:
+        """Evaluate other rules, from the next append on; callable from any thread."""
+        self._rules = _Compiled(self._store, rules)
 
     @property
     def idle(self) -> bool:
         """Whether there is no rule to be evaluated after an append."""
-        return not self._candidates
+        return not self._rules.candidates
 
     def after_append(self, events: pl.DataFrame, now: datetime) -> tuple[Alert, ...]:
         """Return the alerts for which appended events give cause."""
+        rules = self._rules
+        hits = rules.hits(events)
+        if not hits:
+            return ()
+        return _alerts(rules, lambda: rules.engine.evaluate(events, hits), now)
+
+    def catch_up(self, stream: str, partition: int, now: datetime) -> tuple[Alert, ...]:
+        """Return the alerts of what was appended to a partition last, by whichever worker."""
+        rules = self._rules
+        return _alerts(rules, lambda: rules.engine.catch_up(stream, partition, CATCH_UP), now)
+
+    def due(self, complete: datetime, now: datetime) -> tuple[Alert, ...]:
+        """Return the alerts of the clock; the table is complete up to `complete`."""
+        rules = self._rules
+        return _alerts(rules, lambda: rules.clock.due(complete), now)
+
+
+class _Compiled:
+    """Rules read together, ready to be evaluated; never changed."""
+
+    def __init__(self, store: Store, rules: RuleSet) -> None:
+        linked = rules.correlations
+        predicates = {rule.name: compile_sql(rule) for rule in rules.rules}
+        ask = asker(store)
+        self.muted = linked.muted()
+        self.engine = CorrelationEngine(linked, predicates, ask, store.database)
+        self.clock = ScheduledRules(linked, predicates, ask, store.database)
+        self.candidates = [rule for rule in rules.rules if rule.name in self.engine.candidates]
+        self._matcher = Matcher(self.candidates)
+        self._matching = threading.Lock()
+
+    def hits(self, events: pl.DataFrame) -> dict[str, pl.Series]:
+        """Return which events are hits, for each rule that has any, by name."""
         with self._matching:
             found = self._matcher.match(events)
         hits = {}
         for number, rows in found.items():
             met = np.zeros(events.height, np.bool_)
             met[rows] = True
-            hits[self._candidates[number].name] = pl.Series(met)
-        if not hits:
-            return ()
-        return self._alerts(lambda: self._engine.evaluate(events, hits), now)
+            hits[self.candidates[number].name] = pl.Series(met)
+        return hits
 
-    def catch_up(self, stream: str, partition: int, now: datetime) -> tuple[Alert, ...]:
-        """Return the alerts of what was appended to a partition last, by whichever worker."""
-        return self._alerts(lambda: self._engine.catch_up(stream, partition, CATCH_UP), now)
 
-    def due(self, complete: datetime, now: datetime) -> tuple[Alert, ...]:
-        """Return the alerts of the clock; the table is complete up to `complete`."""
-        return self._alerts(lambda: self._clock.due(complete), now)
-
-    def _alerts(self, find: Callable[[], list[Match]], now: datetime) -> tuple[Alert, ...]:
-        try:
-            matches = find()
-        except ServiceUnavailableError:
-            raise
-        except StoreError as error:
-            metrics.correlations_failed.inc()
-            log.exception("correlation_failed", error=str(error))
-            return ()
-        return tuple(
-            _alert(match, now) for match in matches if match.rule.header.name not in self._muted
-        )
+def _alerts(rules: _Compiled, find: Callable[[], list[Match]], now: datetime) -> tuple[Alert, ...]:
+    try:
+        matches = find()
+    except ServiceUnavailableError:
+        raise
+    except StoreError as error:
+        metrics.correlations_failed.inc()
+        log.exception("correlation_failed", error=str(error))
+        return ()
+    return tuple(
+        _alert(match, now) for match in matches if match.rule.header.name not in rules.muted
+    )
 
 
 def _alert(match: Match, now: datetime) -> Alert:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
@@ -20,8 +20,12 @@ log = structlog.get_logger("auditstream.watch")
 
 
 @contextmanager
-def watched(settings: Settings, store: Store, intake: Intake) -> Iterator[None]:
+def watched(
+    settings: Settings, store: Store, intake: Intake, errors: Callable[[], Mapping[str, str]]
+) -> Iterator[None]:
     """Measure health, and send canaries where the settings say so, while the block runs.
+
+    `errors` tells what is wrong with rules, by rule or file.
 
     Every worker of a group does; what several of them find is one alert, since the ids are those
     of rule and hour.
@@ -39,6 +43,7 @@ def watched(settings: Settings, store: Store, intake: Intake) -> Iterator[None]:
             intake.raise_alerts,
             bounds,
             lag=lambda: {settings.events_topic: intake.source.lag},
+            errors=errors,
             say=lambda text: log.warning("health_unknown", error=text),
         )
         threads.append(threading.Thread(target=monitor.run, args=(stop,), daemon=True))
