@@ -25,6 +25,7 @@ from auditstream.store.connection import Store
 from auditstream.store.history import StoredHistory
 from auditstream.store.sealed import Sealed
 from auditstream.store.watermark import read_watermarks, table_identity
+from auditstream.worker.alert_rows import AlertRows
 from auditstream.worker.append_loop import AppendLoop
 from auditstream.worker.assignment import Assignment
 from auditstream.worker.correlator import Correlator
@@ -66,6 +67,7 @@ class Intake:
             StoredHistory(store, pipeline.catalogue), self._lanes.pending
         )
         self._outbox = Outbox(settings)
+        self._rows = AlertRows(self._store_alerts)
         self._reader = ThreadPoolExecutor(1, "read")
         self._thread = ThreadPoolExecutor(1, "process")
         self._turn: asyncio.Task[None] | None = None
@@ -220,6 +222,9 @@ class Intake:
         await self._outbox.send(alerts, NO_REJECTS)
         for alert in alerts:
             metrics.alerts.labels(alert.rule_id).inc()
+        await self._rows.add(alerts)
+
+    async def _store_alerts(self, alerts: tuple[Alert, ...]) -> None:
         await self._lanes.store_it(
             lambda: append_alerts(self._store, alerts, self._given_up), self._given_up
         )
