@@ -47,7 +47,7 @@ def test_reload(new_system: NewSystem, tmp_path: Path) -> None:
     eventually(lambda: len(fired()) == 1 and rule_error(), within=60, what="both alerts")
     ((state, sentence),) = rule_error()
     assert state == "open"
-    assert f"{rules / 'a.yml'} does not work: line 5: " in sentence
+    assert f"{rules / 'a.yml'}:5 does not work: " in sentence
     assert "acton" in sentence
 
     (rules / "c.yml").write_text(RULE.format(name="own_c", group="c"))

@@ -60,7 +60,7 @@ def test_a_pending_role_is_known() -> None:
     then = event(name, number=2, member=ALICE, role="admin", occurred_at=micros(NOW))
     result = pipeline().process(records([encode(then)]), with_pending(first.events))
     assert result.events["previous_role"].to_list() == ["viewer"]
-    assert [alert.rule_id for alert in result.alerts] == ["role_escalation"]
+    assert [alert.rule_id for alert in result.alerts] == ["role_escalation_to_admin"]
 
 
 def test_a_pending_role_of_a_group_is_not_a_members() -> None:

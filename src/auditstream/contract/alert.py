@@ -74,6 +74,16 @@ def alert_link(explorer_url: str | None, number: str) -> str | None:
     return f"{explorer_url.rstrip('/')}/alerts/{number}" if explorer_url else None
 
 
+def runbook_link(explorer_url: str | None, runbook: str | None) -> str | None:
+    """Return the page of a runbook: a web address as it is, a shipped one in the explorer.
+
+    Without an explorer the name stays: `auditstream rules runbook NAME` shows it.
+    """
+    if runbook is None or explorer_url is None or runbook.startswith(("http://", "https://")):
+        return runbook
+    return f"{explorer_url.rstrip('/')}/runbooks/{runbook}"
+
+
 def alert_id(rule_id: str, group_key: str, occurred_at: datetime, window: timedelta) -> str:
     """Return the id of the alert of a rule and group key in the window that holds `occurred_at`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -70,9 +71,15 @@ class Pipeline:
         """The actions that are accepted."""
         return self._actions.catalogue
 
-    def exchange(self, detector: Detector) -> None:
-        """Detect by other rules, from the next fetch on; callable from any thread."""
-        self._detector = detector
+    def with_rules(self, rules: Sequence[Rule]) -> Pipeline:
+        """Return this pipeline with other rules; both may be used.
+
+        Raises:
+            ContractError: a rule's sentence is wrong.
+        """
+        other = copy(self)
+        other._detector = Detector(rules)
+        return other
 
     @classmethod
     def from_settings(
@@ -81,20 +88,19 @@ class Pipeline:
         schemas: SchemaSource | None = None,
         rules: Sequence[Rule] | None = None,
     ) -> Pipeline:
-        """Build the pipeline that the settings describe; without `schemas`, of shipped schemas.
+        """Build the pipeline that the settings describe.
 
-        `rules` stand in place of those of the settings.
+        Without `schemas` it reads the shipped ones, without `rules` it has those of the settings.
 
         Raises:
             ConfigurationError: a setting names a file that cannot be read.
             RuleError, ContractError: a rule or the catalogue is wrong.
         """
-        catalogue = configured_catalogue(settings)
-        if rules is None:
-            rules = load_rules(settings.rules_dir, catalogue=catalogue).rules
+        file = settings.catalogue_file
+        catalogue = load_catalogue(file) if file else shipped_catalogue()
         return cls(
             catalogue,
-            rules,
+            load_rules(settings.rules_dir, catalogue=catalogue).rules if rules is None else rules,
             schemas,
             Addresses(settings.geoip_country_file, settings.geoip_network_file),
             Limits(settings.max_event_bytes, settings.max_future_seconds, settings.late_seconds),
@@ -121,13 +127,3 @@ class Pipeline:
         """
         batch = decode(records, self._writers, self._clock(), self._limits.max_event_bytes)
         return validate(batch, self._actions, self._limits.max_future_seconds)
-
-
-def configured_catalogue(settings: Settings) -> Catalogue:
-    """Return the catalogue of actions that the settings name.
-
-    Raises:
-        ConfigurationError, ContractError: its file cannot be read, or is wrong.
-    """
-    file = settings.catalogue_file
-    return load_catalogue(file) if file else shipped_catalogue()

@@ -9,24 +9,20 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Final
 
 import faust
 import structlog
 from prometheus_client import start_http_server
 
-from auditstream.pipeline.detect import Detector
-from auditstream.pipeline.pipeline import Pipeline, configured_catalogue
-from auditstream.rules.rule import RuleSet
+from auditstream.pipeline.pipeline import Pipeline
 from auditstream.settings import Settings
 from auditstream.store.connection import connect
 from auditstream.worker.app import Reading, make_app
-from auditstream.worker.correlator import Correlator
 from auditstream.worker.intake import Intake
 from auditstream.worker.registry import schema_source
-from auditstream.worker.rules import RulesInForce
+from auditstream.worker.rule_book import RuleBook
 from auditstream.worker.watch import watched
 
 STOP_MARGIN: Final = 3.0
@@ -38,18 +34,17 @@ def run(settings: Settings) -> None:
 
     Raises:
         ConfigurationError: a setting names a file that is missing or wrong.
-        ContractError: the catalogue is wrong. A rule that is wrong is left out, and told.
+        ContractError: the catalogue is wrong.
         SystemExit: at the end; not 0 when the worker failed.
     """
     configure_logs()
     if settings.metrics_port:
         start_http_server(settings.metrics_port, "127.0.0.1")
-    in_force = RulesInForce(settings.rules_dir, configured_catalogue(settings))
-    pipeline = Pipeline.from_settings(settings, schema_source(settings), in_force.rules.rules)
+    pipeline = Pipeline.from_settings(settings, schema_source(settings), rules=())
     store = connect(settings)
+    rules = RuleBook(settings.rules_dir, pipeline, store)
     with tempfile.TemporaryDirectory(prefix="auditstream-") as datadir, closing(store):
-        correlator = Correlator(store, in_force.rules)
-        intake = Intake(settings, store, pipeline, correlator)
+        intake = Intake(settings, store, rules)
         app = make_app(settings, intake, datadir)
         # What was imported stays: no collection need look at it again.
         gc.freeze()
@@ -61,28 +56,8 @@ def run(settings: Settings) -> None:
         )
         limit = settings.drain_seconds + STOP_MARGIN
         threading.Thread(target=end_in_time, args=(worker, intake, limit), daemon=True).start()
-        with (
-            watched(settings, store, intake, in_force.errors),
-            reloading(in_force, pipeline, correlator),
-        ):
+        with watched(settings, store, intake, rules):
             worker.execute_from_commandline()
-
-
-@contextmanager
-def reloading(in_force: RulesInForce, pipeline: Pipeline, correlator: Correlator) -> Iterator[None]:
-    """Take changed rules into force while the block runs: both kinds, or neither."""
-
-    def use(rules: RuleSet) -> None:
-        detector = Detector(rules.rules)
-        correlator.exchange(rules)
-        pipeline.exchange(detector)
-
-    stop = threading.Event()
-    threading.Thread(target=in_force.follow, args=(use, stop), daemon=True).start()
-    try:
-        yield
-    finally:
-        stop.set()
 
 
 def end_in_time(worker: faust.Worker, intake: Intake, limit: float) -> None:

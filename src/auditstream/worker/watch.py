@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -15,17 +15,14 @@ from auditstream.publish.values import Actor, Ref, Workspace
 from auditstream.settings import Settings
 from auditstream.store.connection import Store
 from auditstream.worker.intake import Intake
+from auditstream.worker.rule_book import RuleBook
 
 log = structlog.get_logger("auditstream.watch")
 
 
 @contextmanager
-def watched(
-    settings: Settings, store: Store, intake: Intake, errors: Callable[[], Mapping[str, str]]
-) -> Iterator[None]:
+def watched(settings: Settings, store: Store, intake: Intake, rules: RuleBook) -> Iterator[None]:
     """Measure health, and send canaries where the settings say so, while the block runs.
-
-    `errors` tells what is wrong with rules, by rule or file.
 
     Every worker of a group does; what several of them find is one alert, since the ids are those
     of rule and hour.
@@ -43,7 +40,7 @@ def watched(
             intake.raise_alerts,
             bounds,
             lag=lambda: {settings.events_topic: intake.source.lag},
-            errors=errors,
+            errors=lambda: rules.errors,
             say=lambda text: log.warning("health_unknown", error=text),
         )
         threads.append(threading.Thread(target=monitor.run, args=(stop,), daemon=True))
