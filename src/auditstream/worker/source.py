@@ -41,11 +41,7 @@ T = TypeVar("T")
 log = structlog.get_logger("auditstream.source")
 
 HANDOVER: Final = 2
-"""Batches that may wait for the worker before partitions are paused, in a backlog. Else only one:
-what waits in librdkafka comes with the next fetch, so that an event waits for fewer of them."""
-
-BACKLOG_SHARE: Final = 8
-"""A fetch of at least this part of `fetch_rows` tells of a backlog."""
+"""Batches that may wait for the worker before partitions are paused."""
 
 LOOK_SECONDS: Final = 10.0
 LAG_SECONDS: Final = 5.0
@@ -109,7 +105,6 @@ class RecordSource:
         self._until = float("inf")
         self._commands: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
         self._unread = 0
-        self._handover = HANDOVER
         self._unread_changed = threading.Condition()
         self._fetches: asyncio.Queue[Fetch | BaseException | None] = asyncio.Queue()
         self._stopping = threading.Event()
@@ -208,8 +203,6 @@ class RecordSource:
         self._measure_lag(consumer)
         self._pause_or_resume(consumer, self._wait_for_room())
         messages = consumer.consume(self._settings.fetch_rows, self._settings.fetch_seconds)
-        backlog = len(messages) * BACKLOG_SHARE >= self._settings.fetch_rows
-        self._handover = HANDOVER if backlog else 1
         fetch = self._fetch(messages)
         if fetch is not None:
             self._count_unread(1)
@@ -236,10 +229,10 @@ class RecordSource:
         """
         with self._unread_changed:
             self._unread_changed.wait_for(
-                lambda: self._unread < self._handover or self._stopping.is_set(),
+                lambda: self._unread < HANDOVER or self._stopping.is_set(),
                 0.0 if self._paused else PATIENCE_SECONDS,
             )
-            return self._unread < self._handover and not self._stopping.is_set()
+            return self._unread < HANDOVER and not self._stopping.is_set()
 
     def _count_unread(self, change: int) -> None:
         with self._unread_changed:
