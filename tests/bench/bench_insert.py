@@ -3,8 +3,9 @@
 Starts a ClickHouse server and inserts batches of the catalogue's mix, in the order of Kafka, into
 tables like that of events: as it is, and without one of its parts each. Prints for each the
 processor time of the server in microseconds an event at best and in the median, the difference to
-the table as it is, and bytes an event on disk; then what merging all parts once costs. `--extra FILE` adds variants:
-lines of a name, a colon and what an ALTER TABLE of the events does.
+the table as it is, and bytes an event on disk; then what merging all parts once costs: as they
+hold the same events, the bytes after it are too few. `--extra FILE` adds variants: lines of a
+name, a colon and what an ALTER TABLE of the events does.
 """
 
 from __future__ import annotations
