@@ -43,10 +43,10 @@ CLOCK_SECONDS: Final = 30.0
 RULES_SECONDS: Final = 5.0
 """How often rule files are looked at."""
 
-REST: Final = 19.0
-"""While reading lags: how much longer the store is left alone than an evaluation has taken."""
+LAGGING_SECONDS: Final = 60.0
+MAX_CANDIDATES: Final = 200_000
+"""Events that wait for rules over several events while reading lags, some 60 MB."""
 
-MAX_REST_SECONDS: Final = 60.0
 NO_REJECTS: Final = pl.DataFrame(schema=REJECT_SCHEMA)
 RETRY_SECONDS: Final = 0.5
 MAX_RETRY_SECONDS: Final = 10.0
@@ -123,25 +123,25 @@ class Intake:
     async def watch_events(self) -> None:
         """Raise the alerts over several events after appends, as long as the worker runs.
 
-        While reading lags, the store is asked for a twentieth of the time only, for more events at
-        once. What is not evaluated when the worker ends, is by the next one: see `resumed`.
+        While reading lags, the store is asked once a minute only, for many events at once. What
+        is not evaluated when the worker ends, is by the next one: see `resumed`.
         """
+        due = time.monotonic() + LAGGING_SECONDS
         while not self._stopping.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._found.wait(), RETRY_SECONDS)
             self._found.clear()
-            candidates, self._candidates = self._candidates, []
-            if not candidates:
+            many = sum(rows.height for rows in self._candidates) >= MAX_CANDIDATES
+            if self._lagging and not many and time.monotonic() < due:
+                await asyncio.sleep(RETRY_SECONDS)
                 continue
-            correlator = self._rules.in_force.correlator
-            began = time.monotonic()
-            rows = correlator.joined(candidates)
-            with suppress(AbandonedError):
-                await self._correlate(partial(correlator.evaluate, rows), self._given_up)
-            took = time.monotonic() - began
-            if self._lagging:
-                rest = min(took * REST, MAX_REST_SECONDS)
-                await asyncio.to_thread(self._stopping.wait, rest)
+            candidates, self._candidates = self._candidates, []
+            if candidates:
+                correlator = self._rules.in_force.correlator
+                rows = correlator.joined(candidates)
+                with suppress(AbandonedError):
+                    await self._correlate(partial(correlator.evaluate, rows), self._given_up)
+                due = time.monotonic() + LAGGING_SECONDS
 
     async def watch_rules(self) -> None:
         """Take changed rules into force between two fetches, as long as the worker runs."""
