@@ -23,7 +23,9 @@ def piece(rows: int, next_offset: int, due_in: float = 3600.0) -> Slice:
     """A slice of so many events."""
     events = event_rows(rows)
     share = share_out(
-        Processed(events, NOTHING.rejects, duplicates=0, alerts=()), Memory(shipped_catalogue())
+        Processed(events, NOTHING.rejects, duplicates=0, alerts=()),
+        Memory(shipped_catalogue()),
+        lambda _: None,
     )[0]
     return Slice(
         share=share,

@@ -40,16 +40,13 @@ MAX_RETRY_SECONDS: Final = 30.0
 
 
 class Follower(Protocol):
-    """Looks at what the table holds: once a partition is assigned, and after each append to it.
-
-    The watermark is not committed and the next append of the partition does not begin before.
-    """
+    """Looks at what the table holds: once a partition is assigned, and after each append to it."""
 
     async def resumed(self, assignment: Assignment, abandoned: threading.Event) -> None:
         """Look at what was appended last, perhaps by a worker that crashed then."""
 
-    async def appended(self, events: Sequence[Sealed], abandoned: threading.Event) -> None:
-        """Look at what was just appended."""
+    def appended(self, candidates: Sequence[pl.DataFrame]) -> None:
+        """Look at what was just appended, soon."""
 
 
 class AppendLoop:
@@ -188,7 +185,9 @@ class AppendLoop:
             release_free_memory()
             lane.watermark = events[-1].last
             metrics.events_stored.inc(sum(part.rows for part in events))
-            await self._follower.appended(events, lane.abandoned)
+            self._follower.appended(
+                [share.candidates for share in shares if share.candidates is not None]
+            )
 
     def _append(self, lane: Lane, events: Sequence[Sealed]) -> None:
         held = lane.assignment

@@ -154,7 +154,8 @@ def _compound(
         correlator = Correlator(store, RuleSet(rules.rules, alone))
         store.command(f"TRUNCATE TABLE {store.database}.events")
         _append(store, events)
-        alerts = correlator.after_append(events, START)
+        found = correlator.candidates(events)
+        alerts = () if found is None else correlator.evaluate(found, START)
         if waits(rule, alone):
             span = rule.timespan if isinstance(rule, Absence | Correlation) else timedelta()
             times = events["occurred_at"].sort().to_list()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Final
+from typing import Final, TypeAlias
 
 import polars as pl
 
@@ -14,14 +15,21 @@ from auditstream.store.columns import REJECT_SCHEMA
 from auditstream.store.sealed import Sealed, seal
 from auditstream.worker.pending import Memory, Pending
 
+Candidates: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame | None]
+"""Returns what is to be kept of events for rules over several events."""
+
 
 @dataclass(frozen=True)
 class Share:
-    """One partition's share of a fetch; `pending` is there when there are events."""
+    """One partition's share of a fetch; `pending` is there when there are events.
+
+    `candidates` are those of its events that give cause to evaluate rules over several events.
+    """
 
     events: Sealed | None
     pending: Pending | None
     rejects: pl.DataFrame
+    candidates: pl.DataFrame | None = None
 
     @property
     def rows(self) -> int:
@@ -38,21 +46,26 @@ NOTHING: Final = Share(None, None, pl.DataFrame(schema=REJECT_SCHEMA))
 """The share of a partition of whose records nothing is left to store."""
 
 
-def share_out(processed: Processed, memory: Memory) -> dict[int, Share]:
+def share_out(processed: Processed, memory: Memory, candidates: Candidates) -> dict[int, Share]:
     """Return the shares of the partitions that have any; blocks for some milliseconds."""
     events = _by_partition(processed.events)
     rejects = _by_partition(processed.rejects)
     return {
-        partition: _share(events.get(partition), rejects.get(partition, NOTHING.rejects), memory)
+        partition: _share(
+            events.get(partition), rejects.get(partition, NOTHING.rejects), memory, candidates
+        )
         for partition in events.keys() | rejects.keys()
     }
 
 
-def _share(events: pl.DataFrame | None, rejects: pl.DataFrame, memory: Memory) -> Share:
+def _share(
+    events: pl.DataFrame | None, rejects: pl.DataFrame, memory: Memory, candidates: Candidates
+) -> Share:
     if events is None:
         return Share(None, None, rejects)
     sealed = seal(events)
-    return Share(sealed, memory.of(events, partial(sealed.frame, PAYLOAD)), rejects)
+    pending = memory.of(events, partial(sealed.frame, PAYLOAD))
+    return Share(sealed, pending, rejects, candidates(events))
 
 
 def _by_partition(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:

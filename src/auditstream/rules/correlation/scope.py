@@ -24,7 +24,8 @@ class Scope:
 
     `read` reaches far enough around `hits` for every window. With `groups`, values of the rule's
     group, and `workspaces`, other events are left out. With `new`, a predicate over `e`, only
-    windows that hold such an event are wanted; these are of the workspaces `homes`.
+    windows that hold such an event are wanted; these are of the workspaces `homes`, and about the
+    groups `touched`.
     """
 
     database: str
@@ -34,6 +35,7 @@ class Scope:
     workspaces: tuple[str, ...] | None = None
     new: str | None = None
     homes: tuple[str, ...] | None = None
+    touched: tuple[str, ...] | None = None
 
 
 def microseconds(moment: datetime) -> int:
