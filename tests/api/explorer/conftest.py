@@ -63,7 +63,7 @@ def signed_in(browser: Browser, site: str, issued: Issued) -> Iterator[Page]:
     context.set_default_timeout(10_000)
     page = context.new_page()
     complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
+    page.on("console", lambda message: _note(message.text, complaints))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: _own(request.url, site, complaints))
     sign_in(page, issued)
@@ -79,6 +79,12 @@ def sign_in(page: Page, issued: Issued) -> None:
     page.get_by_label("Secret").fill(issued.secret)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/log")
+
+
+def _note(text: str, complaints: list[str]) -> None:
+    # A page of a refusal is one with its status.
+    if "the server responded with a status of" not in text:
+        complaints.append(text)
 
 
 def _own(url: str, site: str, complaints: list[str]) -> None:

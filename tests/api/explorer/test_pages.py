@@ -13,9 +13,7 @@ PAGES = ("/log", "/log?severity=high&actor=nobody", "/sign-in", "/nowhere")
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
-def test_everybody_can_use_it(
-    signed_in: Page, path: str, scheme: Literal["light", "dark"]
-) -> None:
+def test_everybody_can_use_it(signed_in: Page, path: str, scheme: Literal["light", "dark"]) -> None:
     """Axe finds neither serious nor critical violations, and there is one heading of level 1."""
     signed_in.emulate_media(color_scheme=scheme)
     signed_in.goto(path)

@@ -46,12 +46,14 @@ class Row:
     @property
     def actor(self) -> str | None:
         """What the log is filtered by to see what else the actor did."""
-        return self.event["actor_id"] or self.event["actor_username"]
+        name: str | None = self.event["actor_id"] or self.event["actor_username"]
+        return name
 
     @property
     def actor_name(self) -> str | None:
         """How the actor is called."""
-        return self.event["actor_username"] or self.event["actor_id"]
+        name: str | None = self.event["actor_username"] or self.event["actor_id"]
+        return name
 
 
 def row_of(line: bytes, catalogue: Catalogue) -> Row:
