@@ -1,7 +1,7 @@
 """The pages in a real browser: one browser and one endpoint for a module.
 
-A fixture of the session would keep Playwright's event loop running under asynchronous tests of other
-modules.
+A fixture of the session would keep Playwright's event loop running under asynchronous tests of
+other modules.
 """
 
 from __future__ import annotations
