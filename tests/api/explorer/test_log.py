@@ -42,7 +42,7 @@ def test_pages_show_every_event_once(signed_in: Page, store: Store) -> None:
     seen = shown(signed_in)
     older = signed_in.get_by_role("link", name="Older")
     while older.count():
-        older.click()
+        signed_in.goto(older.get_attribute("href") or "")
         seen += shown(signed_in)
     assert seen == stored(store)
 
@@ -82,8 +82,7 @@ def test_filters_are_a_url(signed_in: Page, store: Store) -> None:
         ),
         (
             "Access and permissions",
-            "(action LIKE '%access_changed' OR match(action, '^(collection|connection)_')) "
-            "AND NOT match(action, '_(created|deleted)$')",
+            "match(action, 'access_changed$|^(collection|connection)_(member|group)_')",
         ),
     ],
 )
@@ -93,8 +92,8 @@ def test_a_question_is_one_click(
     """The three questions of a reviewer."""
     signed_in.goto("/log")
     signed_in.get_by_role("link", name=question).click()
-    assert shown(signed_in) == stored(store, condition)[:50]
     expect(signed_in.get_by_role("link", name=question)).to_have_attribute("aria-current", "true")
+    assert shown(signed_in) == stored(store, condition)[:50]
 
 
 def test_range_by_mouse(signed_in: Page) -> None:

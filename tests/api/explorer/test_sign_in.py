@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from httpx import Response
 from starlette.testclient import TestClient
 
 from auditstream import AuditLog
@@ -33,16 +33,17 @@ def visitor(settings: Settings, store: Store, audit: AuditLog) -> Iterator[TestC
         yield client
 
 
-def csrf_of(page: Response) -> str:
-    """Return the token in a page's forms."""
+def csrf_of(page: Any) -> str:
+    """Return the token in the forms of an answer."""
     found = re.search(r'name="csrf" value="([^"]+)"', page.text)
     assert found
-    return found[1]
+    token: str = found[1]
+    return token
 
 
 def sign_in(
     client: TestClient, issued: Issued, *, secret: str | None = None, back: str = "/log"
-) -> Response:
+) -> Any:
     """Load the form and send it."""
     form = client.get("/sign-in", params={"next": back})
     return client.post(
@@ -108,7 +109,7 @@ class TestSession:
         good = visitor.cookies[name]
         for bad in (good[:-2] + "AA", "A" + good[1:], good[:40], "é?", "", "A" * 5_000):
             visitor.cookies.clear()
-            answer = visitor.get("/log", headers={"Cookie": f"{name}={bad}".encode()})
+            answer = visitor.get("/log", headers={b"Cookie": f"{name}={bad}".encode()})
             assert answer.status_code == 303
 
     def test_revocation_ends_it(
@@ -172,7 +173,7 @@ class TestRefusals:
         sign_in(visitor, new_token(scopes=("read",)))
         assert "/log/export" not in visitor.get("/log").text
         assert visitor.get("/log/export?format=csv").status_code == 403
-        assert [event.outcome for event in published] == ["success", "denied"]
+        assert [event["outcome"] for event in published] == ["success", "denied"]
 
     def test_answers_are_guarded(self, visitor: TestClient) -> None:
         """Nothing inline, no other host, no frame; a page is not kept, a versioned file is."""
@@ -203,8 +204,8 @@ class TestAudit:
         assert not published
         visitor.get("/log?severity=high&actor=")
         (event,) = published
-        assert event.action == "audit_log_accessed"
-        said = {item["key"]: item["value"] for item in event.to_datum()["metadata"]}
+        assert event["action"] == "audit_log_accessed"
+        said = {item["key"]: item["value"] for item in event["metadata"]}
         assert said["token_id"] == issued.token.token_id
         assert said["path"] == "/log"
         assert said["filter.severity"] == "high"
