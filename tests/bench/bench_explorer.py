@@ -3,10 +3,10 @@
     python -m tests.bench.bench_explorer [--events 1000000] [--loads 15]
 
 Loads events of one workspace into a real ClickHouse, starts `auditstream api` as a process of its
-own, signs in with headless Chromium, and opens the log again and again: all of it, a month of it, and
-a filter. Prints what the browser says of each load: the first byte and the first contentful paint.
-ClickHouse, endpoint and browser share the machine; styles and scripts come from the browser's cache
-after the first load, which is told apart.
+own, signs in with headless Chromium, and opens the log again and again: all of it, a month, and
+with filters. Prints what the browser says of each load: the first byte and the first contentful
+paint. ClickHouse, endpoint and browser share the machine; styles and scripts come from the
+browser's cache after the first load, which is told apart.
 """
 
 from __future__ import annotations

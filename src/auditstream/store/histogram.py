@@ -10,7 +10,6 @@ from typing import Final
 
 from auditstream.store.connection import SettingValue, Store
 from auditstream.store.event_filter import EventFilter
-from auditstream.store.snapshot import Snapshot
 from auditstream.store.tokens import EPOCH
 
 MAX_STEPS: Final = 72
@@ -45,35 +44,30 @@ class Histogram:
         return sum(step.events for step in self.steps)
 
 
-def read_histogram(store: Store, wanted: EventFilter, snapshot: Snapshot) -> Histogram:
-    """Return the events of a snapshot that a filter leaves, by the filter's time.
+def read_histogram(store: Store, wanted: EventFilter) -> Histogram:
+    """Return the events that a filter leaves, by the filter's time.
 
-    Steps lie within the bounds of the filter where it has both, else around the events. Blocks for
-    some milliseconds to seconds, by what the filter leaves to read.
+    Steps lie within the bounds of the filter; where it has none, all events of the workspace do, so
+    that filters leave the picture's times as they are. Blocks for some milliseconds to seconds, by
+    what the filter leaves to read.
 
     Raises:
         ServiceUnavailableError, StoreError: see `Store`.
     """
-    where = f"{wanted.where()} AND {snapshot.includes()}"
-    events = f"{store.database}.events AS e"
+    since = wanted.since or _end(store, wanted, "ASC")
+    until = wanted.until or _end(store, wanted, "DESC")
+    if since is None or until is None or until < since:
+        return Histogram(1, ())
+    first, last = _seconds(since), max(_seconds(since), -(-_micros(until) // 1_000_000) - 1)
+    if wanted.until is None:
+        last = _seconds(until)
     column = f"toUnixTimestamp(e.{wanted.time})"
-    since, until = wanted.since, wanted.until
-    if since is not None and until is not None:
-        first, last = _seconds(since), max(_seconds(since), -(-_micros(until) // 1_000_000) - 1)
-    else:
-        found = store.query_frame(
-            f"SELECT count(), toInt64(min({column})), toInt64(max({column})) "
-            f"FROM {events} WHERE {where}",
-            settings=_READ,
-        ).row(0)
-        if not found[0]:
-            return Histogram(1, ())
-        _, first, last = found
     length = step_seconds(last - first)
     start = first - first % length
     counted = store.query_frame(
         f"SELECT toInt64(intDiv({column}, {length})) * {length} AS since, count(), "
-        f"countIf(e.severity >= 'high') FROM {events} WHERE {where} GROUP BY since",
+        f"countIf(e.severity >= 'high') FROM {store.database}.events AS e "
+        f"WHERE {wanted.where()} GROUP BY since",
         settings=_READ,
     )
     counts = {since: (events, grave) for since, events, grave in counted.rows()}
@@ -94,6 +88,18 @@ def step_seconds(span: int) -> int:
         if span // length + 2 <= MAX_STEPS:
             return length
     return -(-span // (MAX_STEPS - 2) // _DAY) * _DAY + _DAY
+
+
+def _end(store: Store, wanted: EventFilter, direction: str) -> datetime | None:
+    """Return the time of the workspace's first or last event."""
+    found = store.query_frame(
+        f"SELECT e.{wanted.time} FROM {store.database}.events AS e "
+        f"WHERE {EventFilter(wanted.workspace_id).where()} "
+        f"ORDER BY e.{wanted.time} {direction} LIMIT 1",
+        settings=_READ,
+    )
+    at: datetime | None = found.item() if found.height else None
+    return at
 
 
 def _micros(moment: datetime) -> int:
