@@ -11,6 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from auditstream.store.tokens import Scope
+
 _PACKAGE: Final = "auditstream.api.explorer"
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
@@ -35,9 +37,15 @@ class Link(NamedTuple):
     path: str
     title: str
     icon: str
+    scope: Scope = "read"
 
 
-NAVIGATION: Final = (Link("/log", "Log", "list"),)
+NAVIGATION: Final = (
+    Link("/log", "Log", "list"),
+    Link("/alerts", "Alerts", "bell", "alerts"),
+    Link("/questions", "Questions", "question"),
+    Link("/completeness", "Completeness", "check"),
+)
 
 
 class StaticFile(NamedTuple):

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from auditstream.api.explorer import files, log, log_files, sign_in
+from auditstream.api.explorer import (
+    alerts,
+    completeness,
+    event,
+    files,
+    log,
+    log_files,
+    questions,
+    sign_in,
+    subject,
+)
 
 router = APIRouter(include_in_schema=False)
-for _page in (sign_in, files, log, log_files):
+for _page in (sign_in, files, log, log_files, event, alerts, questions, subject, completeness):
     router.include_router(_page.router)

@@ -58,7 +58,11 @@ class Row:
 
 def row_of(line: bytes, catalogue: Catalogue) -> Row:
     """Return the row of an event, which is JSON under the names of columns."""
-    event = json.loads(line)
+    return row_from(json.loads(line), catalogue)
+
+
+def row_from(event: dict[str, Any], catalogue: Catalogue) -> Row:
+    """Return the row of an event under the names of columns."""
     category = catalogue.categories.get(event["category"])
     return Row(
         event,
