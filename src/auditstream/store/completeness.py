@@ -69,8 +69,9 @@ def sources_of(store: Store, workspace_id: str) -> list[Source]:
     rows = _rows(
         store,
         workspace_id,
-        "SELECT e.source_service, uniqExact(e.source_instance), count(), min(e.occurred_at), "
-        f"max(e.occurred_at), max(e.ingested_at) FROM {store.database}.events AS e "
+        "SELECT e.source_service, uniqExact(ifNull(e.source_instance, '')), count(), "
+        "min(e.occurred_at), max(e.occurred_at), max(e.ingested_at) "
+        f"FROM {store.database}.events AS e "
         f"WHERE e.workspace_id = {{workspace:String}} GROUP BY 1 ORDER BY 1 LIMIT {MOST}",
     )
     return [Source(*row) for row in rows]

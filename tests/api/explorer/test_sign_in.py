@@ -86,10 +86,22 @@ class TestSession:
             if "session" in value
         )
         assert cookie.startswith("__Host-auditstream-session=")
-        for mark in ("Secure", "HttpOnly", "SameSite=lax", "Path=/"):
+        for mark in ("Secure", "HttpOnly", "SameSite=strict", "Path=/"):
             assert mark in cookie
         assert "Domain" not in cookie
         assert issued.secret not in cookie
+
+    def test_link_from_elsewhere_finds_the_session(
+        self, visitor: TestClient, issued: Issued
+    ) -> None:
+        """A browser sends no cookie with it, so the page asks again from here, and only once."""
+        sign_in(visitor, issued)
+        there = {"Sec-Fetch-Site": "cross-site"}
+        onward = visitor.get("/sign-in", params={"next": "/log?a=%22>"}, headers=there)
+        assert 'content="0; url=/log?a=%22&gt;"' in onward.text
+        assert "<form" not in onward.text
+        own = visitor.get("/sign-in", headers={"Sec-Fetch-Site": "same-origin"})
+        assert "<form" in own.text
 
     def test_works_on_loopback_without_https(
         self, settings: Settings, store: Store, audit: AuditLog, issued: Issued

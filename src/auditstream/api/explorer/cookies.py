@@ -1,4 +1,7 @@
-"""Cookies of the explorer: Secure, HttpOnly and SameSite.
+"""Cookies of the explorer: Secure, HttpOnly and SameSite=Strict.
+
+A link from elsewhere, as of an alert in a chat, comes without them, so the sign-in page asks once
+more from here before it shows its form.
 
 Over plain HTTP a browser keeps no Secure cookie, so on a loopback address, as in the demo, they go
 without; under any other name the page has to be reached over HTTPS, if need be behind a proxy.
@@ -28,7 +31,7 @@ def set_cookie(request: Request, response: Response, name: str, value: str, seco
         path="/",
         secure=_secure(request),
         httponly=True,
-        samesite="lax",
+        samesite="strict",
     )
 
 

@@ -64,6 +64,7 @@ def _page(visit: Visit, event_id: UUID) -> Response:
     titles = ("Caused by", "Same operation", "Caused")
     return visit.page(
         "event.html",
+        with_day=True,
         row=row_from(found.event, services.catalogue),
         event=found.event,
         groups=_grouped(found.event, comments),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -41,6 +42,7 @@ class Line:
     path: str
     x: float
     y: float
+    anchor: str
     role: str
 
 
@@ -89,26 +91,26 @@ def draw_access(ways: Sequence[Way]) -> Picture | None:
             page = "/actor" if kind == "person" else "/entity"
             target = "" if identity == "everyone" else identity
             boxes.append(Box(x, middle - _BOX[1] / 2, kind, _short(text), page, target))
+    leaving = Counter(left for _, left, _ in joined)
+    coming = Counter(right for _, _, right in joined)
     lines = []
     for (start, left, right), roles in joined.items():
         first, last = (0, 2) if start < 0 else (start, start + 1)
+        x1, y1 = _COLUMNS[first] + _BOX[0], places[first][left]
+        x2, y2 = _COLUMNS[last], places[last][right]
+        middle = (x1 + x2) / 2
+        # The role stands where fewer lines meet.
+        at_start = coming[right] > leaving[left]
         lines.append(
-            _line(
-                _COLUMNS[first] + _BOX[0],
-                places[first][left],
-                _COLUMNS[last],
-                places[last][right],
+            Line(
+                f"M{x1} {y1:.1f}C{middle} {y1:.1f} {middle} {y2:.1f} {x2} {y2:.1f}",
+                x1 + 10 if at_start else x2 - 10,
+                (y1 if at_start else y2) - 6,
+                "start" if at_start else "end",
                 ", ".join(sorted(set(filter(None, roles)))),
             )
         )
     return Picture(tuple(boxes), tuple(lines), height, len(ways) - len(shown))
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, role: str) -> Line:
-    middle = (x1 + x2) / 2
-    path = f"M{x1} {y1:.1f}C{middle} {y1:.1f} {middle} {y2:.1f} {x2} {y2:.1f}"
-    # Near the thing: lines of one person part there.
-    return Line(path, x2 - 10, y2 - 6, role)
 
 
 def _short(text: str) -> str:

@@ -154,6 +154,7 @@ def _show(
     visit.record(len(recent) + len(more) + len(ways) + len(memberships) + len(members))
     return visit.page(
         "subject.html",
+        with_day=True,
         chart=draw(histogram),
         total=histogram.events,
         timelines=[
