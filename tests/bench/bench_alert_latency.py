@@ -5,7 +5,7 @@
 Starts a real Kafka, a real ClickHouse, a worker and a notifier; publishes the events of a service
 at a rate, one in a hundred of which raises an alert of its own; and reads the alerts topic beside.
 Prints p50 and p99 from the moment an event was handed to its producer: to the alert's arrival at a
-reader of the topic, and to its arrival at a webhook.
+reader of the topic, and to its arrival at a webhook; and the processor time of each part meanwhile.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from auditstream.contract.ids import uuid7
 from auditstream.contract.schemas import frame, parsed_schema, shipped_id
 from auditstream.kafka_config import kafka_config
 from tests.alerts.receiver import Receiver, receiving
+from tests.bench.bench_worker import cpu_seconds
 from tests.faults.test_notifier_killed import config
 from tests.harness.system import System
 from tests.stack.clickhouse import ClickHouseServer
@@ -147,7 +148,9 @@ def main() -> None:
         system.notifier(config=config(receiver))
         publish(system, options.rate, options.warm_up, 0)
         time.sleep(5)
+        before = cpu_seconds()
         handed = publish(system, options.rate, options.seconds, 10_000_000)
+        used = {part: used - before.get(part, 0.0) for part, used in cpu_seconds().items()}
         deadline = time.time() + 60
         while time.time() < deadline and not handed.keys() <= webhook_arrivals(receiver).keys():
             time.sleep(0.2)
@@ -156,6 +159,8 @@ def main() -> None:
         hooks = webhook_arrivals(receiver)
         on_topic = {event_id: at for event_id, at in arrivals.items() if event_id in handed}
         report("alert on the topic to webhook", on_topic, hooks)
+        for part, cpu in used.items():
+            say(f"processor time of {part}: {cpu / options.seconds:.0%} of a core")
         stop.set()
         reader.join()
 

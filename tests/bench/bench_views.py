@@ -41,9 +41,7 @@ CHANGES: Final = (
     "permission_changes",
     "audit_log_accesses",
 )
-TEXT: Final = (
-    "(sentence ILIKE '%{0}%' OR arrayExists(m -> m.value ILIKE '%{0}%', metadata)) LIMIT 100"
-)
+TEXT: Final = "(hasAllTokens(sentence, '{0}') OR hasAllTokens(metadata.value, '{0}')) LIMIT 100"
 
 QUESTIONS: Final[dict[str, tuple[str, float]]] = {
     **{f"{v}, 30 days": (f"{v} WHERE {W} AND occurred_at {DAYS} {PAGE}", 200) for v in CHANGES},

@@ -6,7 +6,9 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +16,37 @@ from auditstream.alerts.records import Record, send_records
 from auditstream.alerts.topic import encode_alert
 from tests.alerts.receiver import SECRET, Receiver, receiving
 from tests.alerts.samples import alert
+from tests.faults.expected import expected_alerts
 from tests.harness.system import System
+from tests.stack.clickhouse import ClickHouseServer
+from tests.stack.kafka import KafkaServer
 from tests.stack.poll import eventually
 
 pytestmark = [pytest.mark.real, pytest.mark.fault, pytest.mark.timeout(300)]
+
+MANY_GRANTS = """\
+title: Any access granted
+name: any_grant
+logsource: {product: analyst_studio, service: audit}
+detection:
+  selection: {action: connection_member_added_with_role}
+  condition: selection
+level: low
+---
+title: Many grants
+name: many_grants
+level: medium
+correlation:
+  type: event_count
+  rules: [any_grant]
+  group-by: [workspace_id, actor_id]
+  timespan: 10m
+  condition: {gte: 5}
+auditstream:
+  sentence: "{actor} granted access {count} times within {timespan}"
+  reason: Somebody may be handing out access.
+  window: 1m
+"""
 
 ALERTS = 1_500
 IN_FLIGHT = 200
@@ -93,13 +122,26 @@ def test_notifier_killed_at_random_times(system: System, seed: int) -> None:
             publisher.join()
 
 
-def test_worker_and_notifier_killed(system: System, seed: int) -> None:
+@pytest.fixture
+def ruled(
+    kafka_server: KafkaServer, clickhouse_server: ClickHouseServer, tmp_path: Path
+) -> Iterator[System]:
+    """A system with a rule over several events besides the built-in ones."""
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "grants.yml").write_text(MANY_GRANTS)
+    servers = kafka_server.bootstrap, clickhouse_server.url
+    with System(*servers, tmp_path, rules_dir=rules) as made:
+        yield made
+
+
+def test_worker_and_notifier_killed(ruled: System, seed: int) -> None:
     """Both SIGKILLed at random moments: whoever drops known ids has each stored alert once."""
     rng = random.Random(seed)
     with receiving() as receiver:
-        system.producer(12_000, rate=900)
-        worker = system.worker("worker-0")
-        notifier = system.notifier("notifier-0", config(receiver))
+        ruled.producer(12_000, rate=900)
+        worker = ruled.worker("worker-0")
+        notifier = ruled.notifier("notifier-0", config(receiver))
         for number in range(1, 4):
             before = len(receiver.taken)
             eventually(
@@ -110,12 +152,42 @@ def test_worker_and_notifier_killed(system: System, seed: int) -> None:
             time.sleep(rng.uniform(0.0, 0.7))
             worker.kill()
             notifier.kill()
-            worker = system.worker(f"worker-{number}")
-            notifier = system.notifier(f"notifier-{number}", config(receiver))
-        eventually(system.ended, within=120, what="the producer's end")
-        system.settle(within=90)
-        eventually(lambda: stored(system) == set(receiver.alert_ids), within=60, what="every alert")
-        assert len(stored(system)) > 1_000
+            worker = ruled.worker(f"worker-{number}")
+            notifier = ruled.notifier(f"notifier-{number}", config(receiver))
+        eventually(ruled.ended, within=120, what="the producer's end")
+        ruled.settle(within=90)
+        every_alert_told(ruled, receiver)
+        assert len(stored(ruled)) > 1_000
+
+
+def test_rebalances(ruled: System) -> None:
+    """Workers and notifiers come and go, one of each by SIGKILL: no alert is lost."""
+    with receiving() as receiver:
+        ruled.producer(8_000, rate=900)
+        first = ruled.worker("worker-a")
+        notifier = ruled.notifier("notifier-a", config(receiver))
+        eventually(lambda: len(receiver.taken) > 50, within=60, what="deliveries")
+        second = ruled.worker("worker-b")
+        ruled.notifier("notifier-b", config(receiver))
+        mark = ruled.count()
+        eventually(lambda: ruled.count() > mark + 1_500, within=60, what="appends of two workers")
+        assert first.stop(within=20) == 0
+        assert notifier.stop(within=20) == 0
+        ruled.worker("worker-c")
+        mark = ruled.count()
+        eventually(lambda: ruled.count() > mark + 1_000, within=60, what="appends of the heirs")
+        second.kill()
+        eventually(ruled.ended, within=120, what="the producer's end")
+        ruled.settle(within=90)
+        every_alert_told(ruled, receiver)
+
+
+def every_alert_told(system: System, receiver: Receiver) -> None:
+    """What the stored events call for is in the table and came to the receiver, nothing else."""
+    expected = expected_alerts(system)
+    assert {"many_grants", "connection_manage_granted_to_member"} <= set(expected.values())
+    eventually(lambda: stored(system) >= expected.keys(), within=60, what="every alert stored")
+    eventually(lambda: stored(system) == set(receiver.alert_ids), within=60, what="every alert")
 
 
 def stored(system: System) -> set[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from auditstream.alerts.mended import RULE_ERROR, resolve_mended
 from auditstream.alerts.message import span
 from auditstream.contract.alert import Alert, Evidence, alert_id
 from auditstream.contract.catalogue import Severity
@@ -95,7 +96,7 @@ def rule_errors(errors: Mapping[str, str], now: datetime) -> list[Alert]:
     """Return an alert for each rule that does not work: its id or file, and what is wrong."""
     return [
         health_alert(
-            "health_rule_error",
+            RULE_ERROR,
             "high",
             rule,
             f"Rule {rule} does not work: {error}",
@@ -276,6 +277,7 @@ class HealthMonitor:
 
     `publish` takes alerts to the topic and the table. `lag` returns by topic how many records are
     not read; `errors` by rule what is wrong with it. Both may be left out where they are not known.
+    The alerts about a rule are resolved when it works again, those of a run before as well.
     """
 
     def __init__(
@@ -292,6 +294,7 @@ class HealthMonitor:
         self._bounds = bounds or Bounds()
         self._lag, self._errors, self._say = lag, errors, say
         self._started = datetime.now(UTC)
+        self._broken: frozenset[str] | None = None
         self._measured: datetime | None = None
 
     def check(self, now: datetime) -> list[Alert]:
@@ -315,6 +318,16 @@ class HealthMonitor:
             *delivery_failures(count_failures(self._store, now - recent), recent, now),
         ]
 
+    def settle(self) -> None:
+        """Resolve the alerts about rules mended since the call before; see `check` for what blocks.
+
+        A rule that another worker still finds broken is alerted by it in its next hour.
+        """
+        broken = frozenset(self._errors())
+        if self._broken is None or self._broken - broken:
+            resolve_mended(self._store, broken)
+        self._broken = broken
+
     def _silent_producers(self, now: datetime) -> list[Alert]:
         # A week of arrivals is read for it.
         if self._measured and now - self._measured < SLOW:
@@ -329,5 +342,6 @@ class HealthMonitor:
                 found = self.check(datetime.now(UTC))
                 if found:
                     self._publish(found)
+                self.settle()
             except (ServiceUnavailableError, StoreError) as error:
                 self._say(f"health is not known: {error}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -60,7 +60,8 @@ class Alert:
 
     def to_record(self) -> dict[str, Any]:
         """Return the alert as a datum of the Avro schema."""
-        return asdict(self) | {"evidence": [asdict(item) for item in self.evidence]}
+        # Not asdict, which copies every value deeply.
+        return vars(self) | {"evidence": [vars(item) for item in self.evidence]}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Alert:

@@ -11,6 +11,9 @@ from auditstream.story import names
 from auditstream.story.draft import Draft, Focus, pick
 from auditstream.story.people import Asset, Directory, Group, Holder, Person
 
+RARE: Final = 0.04
+"""Weight of the role manage, where that of the least role is 1."""
+
 COLLECTION_ROLES: Final = ("view", "edit", "manage")
 CONNECTION_ROLES: Final = ("view", "query")
 DEFAULT_ROLES: Final = ("none", "view", "edit")
@@ -68,7 +71,7 @@ def grant(kind: str, to: str, here: Directory, rng: Random, focus: Focus) -> Dra
     grants = _grants(asset, to)
     if holder is None or holder in grants:
         return None
-    role = focus.role or rng.choice(_roles(kind))
+    role = focus.role or _any_role(rng, _roles(kind))
     said = role if kind == "connection" or rng.random() < 0.85 else None
     return _access(partial(grants.setdefault, holder, said), asset, holder, said)
 
@@ -140,5 +143,13 @@ def _roles(kind: str) -> tuple[str, ...]:
     return COLLECTION_ROLES if kind == "collection" else CONNECTION_ROLES
 
 
+def _any_role(rng: Random, roles: Sequence[str]) -> str:
+    """Choose a role as people do: mostly a low one, and seldom manage."""
+    weights = [RARE if role == "manage" else 0.5**place for place, role in enumerate(roles)]
+    return rng.choices(roles, weights)[0]
+
+
 def _other(rng: Random, roles: Sequence[str], current: str | None) -> str:
-    return rng.choice([role for role in roles if role != current])
+    while (role := _any_role(rng, roles)) == current:
+        pass
+    return role

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import faust
-import structlog
 from faust.types.auth import CredentialsT
 from mode import Service
 
-from auditstream.alerts.topic import AlertRecordError, decode_alert
 from auditstream.settings import Settings
 from auditstream.worker.intake import Intake
 from auditstream.worker.metrics import metrics
-
-log = structlog.get_logger("auditstream.worker")
 
 
 def make_app(settings: Settings, intake: Intake, datadir: str) -> faust.App:
@@ -38,17 +35,14 @@ def make_app(settings: Settings, intake: Intake, datadir: str) -> faust.App:
     alerts = app.topic(settings.alerts_topic, value_type=bytes, value_serializer="raw")
 
     @app.agent(alerts)
-    async def observe_alerts(values: Any) -> None:
+    async def observe_alerts(alerts: Any) -> None:
         """Measure how long an alert takes from its detection to its readers."""
-        async for value in values:
-            try:
-                alert = decode_alert(value)
-            except AlertRecordError as error:
-                log.warning("no_alert", topic=settings.alerts_topic, error=str(error))
-                continue
-            metrics.alert_latency_seconds.observe(
-                max((datetime.now(UTC) - alert.detected_at).total_seconds(), 0.0)
-            )
+        async for event in alerts.events():
+            with suppress(KeyError, ValueError):
+                detected = datetime.fromisoformat(event.headers["ce_time"].decode())
+                metrics.alert_latency_seconds.observe(
+                    max((datetime.now(UTC) - detected).total_seconds(), 0.0)
+                )
 
     @app.task  # type: ignore[untyped-decorator]
     async def store_events() -> None:

@@ -71,8 +71,12 @@ class Correlator:
             return None
         met = np.zeros((events.height, len(self._candidates)), np.bool_)
         for number, rows in found.items():
-            met[rows, number] = True
+            hits = events.select(self._engine.columns)[rows.tolist()]
+            familiar = self._engine.familiar(self._candidates[number].name, hits)
+            met[rows if familiar is None else rows[~familiar.to_numpy()], number] = True
         some = np.flatnonzero(met.any(axis=1))
+        if not some.size:
+            return None
         flags = {
             f"{HIT}{rule.name}": met[some, number] for number, rule in enumerate(self._candidates)
         }

@@ -24,6 +24,7 @@ from auditstream.store.columns import REJECT_SCHEMA
 from auditstream.store.connection import Store
 from auditstream.store.history import StoredHistory
 from auditstream.store.watermark import read_watermarks, table_identity
+from auditstream.worker.alert_rows import AlertRows
 from auditstream.worker.append_loop import AppendLoop
 from auditstream.worker.assignment import Assignment
 from auditstream.worker.correlator import Correlator
@@ -42,7 +43,7 @@ CLOCK_SECONDS: Final = 30.0
 RULES_SECONDS: Final = 5.0
 """How often rule files are looked at."""
 
-REST: Final = 4.0
+REST: Final = 9.0
 """While reading lags: how much longer the store is left alone than an evaluation has taken."""
 
 MAX_REST_SECONDS: Final = 60.0
@@ -71,6 +72,7 @@ class Intake:
         self._memory = Memory(catalogue)
         self._history = PendingHistory(StoredHistory(store, catalogue), self._lanes.pending)
         self._outbox = Outbox(settings)
+        self._rows = AlertRows(self._store_alerts)
         self._reader = ThreadPoolExecutor(1, "read")
         self._thread = ThreadPoolExecutor(1, "process")
         self._turn: asyncio.Task[None] | None = None
@@ -121,7 +123,7 @@ class Intake:
     async def watch_events(self) -> None:
         """Raise the alerts over several events after appends, as long as the worker runs.
 
-        While reading lags, the store is asked for a share of the time only, for more events at
+        While reading lags, the store is asked for a tenth of the time only, for more events at
         once. What is not evaluated when the worker ends, is by the next one: see `resumed`.
         """
         while not self._stopping.is_set():
@@ -250,6 +252,9 @@ class Intake:
         await self._outbox.send(alerts, NO_REJECTS)
         for alert in alerts:
             metrics.alerts.labels(alert.rule_id).inc()
+        await self._rows.add(alerts)
+
+    async def _store_alerts(self, alerts: tuple[Alert, ...]) -> None:
         await self._lanes.store_it(
             lambda: append_alerts(self._store, alerts, self._given_up), self._given_up
         )

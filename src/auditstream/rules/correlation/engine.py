@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import and_
 from typing import Final
 
 import polars as pl
@@ -82,6 +84,18 @@ class CorrelationEngine:
     def candidates(self) -> frozenset[str]:
         """The single-event rules whose hits call for an evaluation."""
         return frozenset[str]().union(*(self._linked.leaves(r) for r in self._rules.values()))
+
+    def familiar(self, name: str, rows: pl.DataFrame) -> pl.Series | None:
+        """Return which hits of a single-event rule need no evaluation, None if all may need it.
+
+        Those are hits that only rules `first_seen` ask for, and that are known to be no firsts.
+        Callable while another thread evaluates.
+        """
+        rules = [r for r in self._rules.values() if name in self._linked.leaves(r)]
+        known = [self._familiar.familiar(r, rows) for r in rules if isinstance(r, FirstSeen)]
+        if len(known) < len(rules):
+            return None
+        return reduce(and_, known)
 
     @property
     def columns(self) -> list[str]:

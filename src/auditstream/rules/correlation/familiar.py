@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-import numpy as np
 import polars as pl
 
 from auditstream.rules.correlation.model import FirstSeen
@@ -18,38 +17,52 @@ Seen: TypeAlias = tuple[int, int]
 
 
 class Familiar:
-    """Remembers of each rule `first_seen` when values were stored; one thread at a time.
+    """Remembers of each rule `first_seen` when values were stored.
 
     An event is familiar when one with the same group and values, that is stored, lies at most the
-    rule's `history` before it: it is no first. Of any other event nothing is known.
+    rule's `history` before it: it is no first. Of any other event nothing is known. One thread
+    may ask while another one adds.
     """
 
     def __init__(self) -> None:
         self._seen: dict[str, dict[tuple[str, ...], Seen]] = {}
 
     def unknown(self, rule: FirstSeen, rows: pl.DataFrame) -> pl.DataFrame:
-        """Return the rows that are not familiar, in their order."""
+        """Return the rows of which some may be firsts, in their order."""
+        return rows.filter(~self.familiar(rule, rows))
+
+    def familiar(self, rule: FirstSeen, rows: pl.DataFrame) -> pl.Series:
+        """Return for each row whether it is known to be no first; false where nothing is known."""
         seen = self._seen.get(rule.header.name)
         if not seen or rows.is_empty():
-            return rows
+            return pl.repeat(value=False, n=rows.height, eager=True)
         history = length(rule.history)
-        times = rows["occurred_at"].dt.epoch("us").to_list()
-        kept = np.ones(rows.height, np.bool_)
-        for place, (key, at) in enumerate(zip(_keys(rule, rows), times, strict=True)):
-            if known := seen.get(key):
-                kept[place] = not any(0 <= at - before <= history for before in known)
-        return rows.filter(kept)
+        keys = _keys(rule, rows)
+        known = [
+            any(before <= first and last - before <= history for before in seen.get(tuple(key), ()))
+            for *key, first, last in keys.drop("rows").iter_rows()
+        ]
+        places = keys.filter(pl.Series(known, dtype=pl.Boolean))["rows"].explode()
+        return pl.int_range(rows.height, eager=True).is_in(places.implode())
 
     def learn(self, rule: FirstSeen, rows: pl.DataFrame) -> None:
         """Remember rows that are stored."""
         seen = self._seen.setdefault(rule.header.name, {})
         if len(seen) > MAX_KEYS:
             seen.clear()
-        times = rows["occurred_at"].dt.epoch("us").to_list()
-        for key, at in zip(_keys(rule, rows), times, strict=True):
-            first, last = seen.get(key, (at, at))
-            seen[key] = (min(first, at), max(last, at))
+        for *key, first, last in _keys(rule, rows).drop("rows").iter_rows():
+            before = seen.get(tuple(key), (first, last))
+            seen[tuple(key)] = (min(first, before[0]), max(last, before[1]))
 
 
-def _keys(rule: FirstSeen, rows: pl.DataFrame) -> list[tuple[str, ...]]:
-    return rows.select(pl.col(rule.group_by + rule.values).cast(pl.String)).rows()
+def _keys(rule: FirstSeen, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the group and values of rows with their first and last time, and their places."""
+    names = [*rule.group_by, *rule.values]
+    at = rows["occurred_at"].dt.epoch("us")
+    return (
+        rows.select(pl.col(names).cast(pl.String))
+        .with_columns(at=at, rows=pl.int_range(pl.len()))
+        .group_by(names)
+        .agg(first=pl.col("at").min(), last=pl.col("at").max(), rows="rows")
+        .select(*names, "first", "last", "rows")
+    )

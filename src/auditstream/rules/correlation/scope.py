@@ -61,11 +61,11 @@ def stretches(moments: Iterable[int], before: int, after: int) -> tuple[Span, ..
             spans[-1] = (spans[-1][0], at + after)
         else:
             spans.append((at - before, at + after))
-    while len(spans) > MAX_SPANS:
-        gaps = [later[0] - earlier[1] for earlier, later in pairwise(spans)]
-        place = gaps.index(min(gaps))
-        spans[place : place + 2] = [(spans[place][0], spans[place + 1][1])]
-    return tuple(spans)
+    gaps = [later[0] - earlier[1] for earlier, later in pairwise(spans)]
+    widest = sorted(range(len(gaps)), key=gaps.__getitem__)[-(MAX_SPANS - 1) :]
+    ends = [*sorted(widest), len(spans) - 1]
+    starts = [0, *(end + 1 for end in ends[:-1])]
+    return tuple((spans[a][0], spans[b][1]) for a, b in zip(starts, ends, strict=True) if spans)
 
 
 def literal(text: str) -> str:
