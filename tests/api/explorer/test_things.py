@@ -27,7 +27,7 @@ from tests.api.explorer.test_sign_in import HTTPS, csrf_of
 from tests.api.explorer.test_sign_in import sign_in as enter
 
 PAGES = (
-    *("event", "alerts", "alert", "questions", "question", "person", "group", "connection"),
+    *("event", "alerts", "alert", "questions", "question", "person", "connection"),
     *("completeness", "rejects"),
 )
 
