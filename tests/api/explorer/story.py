@@ -14,7 +14,7 @@ from auditstream.store.rejects import append_rejects
 from auditstream.story import Story
 from tests.story.test_through_pipeline import NOW, processed
 
-EVENTS = 160
+EVENTS = 300
 NEVER = threading.Event()
 
 
