@@ -18,6 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from auditstream.contract.catalogue import Severity
 from auditstream.errors import ConfigurationError
 from auditstream.notifier_settings import NotifierSettings
 
@@ -73,7 +74,7 @@ class Settings(BaseSettings):
         0, ge=0, description="Days an event is kept after its arrival; 0 keeps it for ever."
     )
 
-    fetch_rows: Rows = Field(40_000, description="Records of one fetch at most.")
+    fetch_rows: Rows = Field(30_000, description="Records of one fetch at most.")
     fetch_seconds: Seconds = Field(0.1, description="How long a fetch waits for records.")
     append_rows: Rows = Field(100_000, description="Rows of one append at which it is sent.")
     append_seconds: Seconds = Field(1.0, description="Age of a row at which its append is sent.")
@@ -81,7 +82,7 @@ class Settings(BaseSettings):
         15.0, description="Bound of one append; after it the append has landed or never will."
     )
     buffer_rows: Rows = Field(
-        300_000, description="Rows in memory at which reading pauses until the store caught up."
+        200_000, description="Rows in memory at which reading pauses until the store caught up."
     )
     drain_seconds: Seconds = Field(10.0, description="How long a stopping worker may drain.")
 
@@ -118,6 +119,10 @@ class Settings(BaseSettings):
         None, description="Catalogue of actions in place of the shipped one."
     )
     rules_dir: Path | None = Field(None, description="Rules beside the built-in ones.")
+    builtin_level: Severity = Field(
+        "medium",
+        description="Least level of the built-in rules that are in force; own rules always are.",
+    )
     explorer_url: str | None = Field(
         None,
         pattern="^https?://[^\\s<>|]+$",

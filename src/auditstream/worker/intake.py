@@ -43,7 +43,7 @@ CLOCK_SECONDS: Final = 30.0
 RULES_SECONDS: Final = 5.0
 """How often rule files are looked at."""
 
-REST: Final = 9.0
+REST: Final = 19.0
 """While reading lags: how much longer the store is left alone than an evaluation has taken."""
 
 MAX_REST_SECONDS: Final = 60.0
@@ -123,7 +123,7 @@ class Intake:
     async def watch_events(self) -> None:
         """Raise the alerts over several events after appends, as long as the worker runs.
 
-        While reading lags, the store is asked for a tenth of the time only, for more events at
+        While reading lags, the store is asked for a twentieth of the time only, for more events at
         once. What is not evaluated when the worker ends, is by the next one: see `resumed`.
         """
         while not self._stopping.is_set():

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import structlog
 
+from auditstream.contract.catalogue import Severity
 from auditstream.errors import AuditStreamError
 from auditstream.pipeline.pipeline import Pipeline
 from auditstream.rules.files import RulesWatcher
+from auditstream.rules.levels import from_level
 from auditstream.rules.load import load_rules
 from auditstream.rules.rule import RuleSet
 from auditstream.store.connection import Store
@@ -27,7 +29,7 @@ class InForce:
 
 
 class RuleBook:
-    """Reads the rules of a directory beside the built-in ones.
+    """Reads the rules of a directory beside the built-in ones of `builtin_level` and above.
 
     What is wrong with a rule leaves that rule out, and is among the `errors`: by file, what is
     wrong there. Methods block for as long as reading and compiling takes.
@@ -36,8 +38,15 @@ class RuleBook:
         ConfigurationError: there is no such directory when it is made.
     """
 
-    def __init__(self, directory: Path | None, pipeline: Pipeline, store: Store) -> None:
+    def __init__(
+        self,
+        directory: Path | None,
+        pipeline: Pipeline,
+        store: Store,
+        builtin_level: Severity = "informational",
+    ) -> None:
         self._directory = directory
+        self._level = builtin_level
         self._store = store
         self._pipeline = pipeline
         self._watcher = RulesWatcher(directory) if directory else None
@@ -73,7 +82,7 @@ class RuleBook:
         }
         count = len(found.rules) + len(found.correlations.rules)
         log.info("rules_in_force", rules=count, left_out=len(found.problems))
-        return found
+        return from_level(found, self._level)
 
     def _compile(self, rules: RuleSet) -> InForce:
         return InForce(self._pipeline.with_rules(rules.rules), Correlator(self._store, rules))

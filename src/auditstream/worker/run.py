@@ -42,7 +42,7 @@ def run(settings: Settings) -> None:
         start_http_server(settings.metrics_port, "127.0.0.1")
     pipeline = Pipeline.from_settings(settings, schema_source(settings), rules=())
     store = connect(settings)
-    rules = RuleBook(settings.rules_dir, pipeline, store)
+    rules = RuleBook(settings.rules_dir, pipeline, store, settings.builtin_level)
     with tempfile.TemporaryDirectory(prefix="auditstream-") as datadir, closing(store):
         intake = Intake(settings, store, rules)
         app = make_app(settings, intake, datadir)
