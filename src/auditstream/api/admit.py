@@ -43,21 +43,13 @@ def admitting(scope: Scope) -> Callable[[Request, str], Awaitable[Access]]:
     async def admit(request: Request, workspace_username: WorkspaceName) -> Access:
         services = services_of(request)
         token = await _authenticated(request, services)
-        allowance = services.requests.take(token.token_id)
-        request.state.token_id = token.token_id
-        request.state.allowance = allowance
-        if allowance.wait:
-            raise RefusedError(
-                429,
-                f"the token was used more than {allowance.limit} times in a minute",
-                allowance.headers(),
-            )
+        take_allowance(request, services, token)
         access = Access(
             token,
             request.url.path,
             address_of(request),
             request.headers.get("user-agent"),
-            _filters(request),
+            filters_of(request),
         )
         reason = _why_not(token, workspace_username, scope)
         if reason is not None:
@@ -97,7 +89,25 @@ def address_of(request: Request) -> str | None:
     return canonical_address(request.client.host) if request.client else None
 
 
-def _filters(request: Request) -> dict[str, str]:
+def take_allowance(request: Request, services: Services, token: Token) -> None:
+    """Count a request of a token, and tell the outer layers whose it is.
+
+    Raises:
+        RefusedError: 429, the token was used too often.
+    """
+    allowance = services.requests.take(token.token_id)
+    request.state.token_id = token.token_id
+    request.state.allowance = allowance
+    if allowance.wait:
+        raise RefusedError(
+            429,
+            f"the token was used more than {allowance.limit} times in a minute",
+            allowance.headers(),
+        )
+
+
+def filters_of(request: Request) -> dict[str, str]:
+    """Return the query parameters, those of one name as one."""
     query = request.query_params
     return {name: ", ".join(query.getlist(name)) for name in query}
 

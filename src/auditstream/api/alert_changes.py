@@ -22,7 +22,7 @@ from auditstream.store.alert_states import State
 from auditstream.store.read_alerts import read_alerts
 
 Change: TypeAlias = Literal["acknowledge", "resolve", "reopen"]
-_STATES: Final[dict[Change, State]] = {
+STATES: Final[dict[Change, State]] = {
     "acknowledge": "acknowledged",
     "resolve": "resolved",
     "reopen": "reopened",
@@ -64,12 +64,19 @@ async def change_alert(
     require_accepted(request.headers.get("accept"), _JSON)
     reason = why.reason if why else ""
     body = await run_in_threadpool(
-        _change, services_of(request), access, str(alert_id), _STATES[change], reason
+        make_change, services_of(request), access, str(alert_id), STATES[change], reason
     )
     return Response(body, media_type=_JSON)
 
 
-def _change(services: Services, access: Access, alert_id: str, to: State, reason: str) -> str:
+def make_change(services: Services, access: Access, alert_id: str, to: State, reason: str) -> str:
+    """Change the state of an alert of the token's workspace; returns the change as JSON. Blocks.
+
+    Raises:
+        RefusedError: 404, 409 or 503, there is no such alert, its state does not allow it, or it
+            cannot be recorded.
+        ServiceUnavailableError, StoreError: see `Store`.
+    """
     token = access.token
     found = read_alerts(services.store, token.workspace_id, alert_id=UUID(alert_id), limit=1)
     # Before the change: what cannot be recorded does not happen.

@@ -14,6 +14,7 @@ from auditstream.api import alert_changes, alerts, events, export, published, ru
 from auditstream.api.compress import Compression
 from auditstream.api.documents import Problem
 from auditstream.api.doorkeeper import Doorkeeper
+from auditstream.api.explorer import routes as explorer
 from auditstream.api.refusals import add_refusals
 from auditstream.api.services import make_services
 from auditstream.publish.audit_log import AuditLog
@@ -50,7 +51,7 @@ def make_api(settings: Settings, *, audit: AuditLog | None = None) -> FastAPI:
     )
     app.state.services = services
     # Before the route of one event, whose path is like theirs.
-    for part in (published, export, stream, events, alerts, alert_changes, runbooks):
+    for part in (published, export, stream, explorer, events, alerts, alert_changes, runbooks):
         app.include_router(part.router)
     add_refusals(app)
     app.add_middleware(Compression)

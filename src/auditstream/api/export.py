@@ -123,7 +123,16 @@ async def export(
     If the answer breaks off, ask again with `export` and `offset`. Compare the whole file with the
     manifest, which the header Link names.
     """
-    services = services_of(request)
+    return await export_file(services_of(request), access, query)
+
+
+async def export_file(services: Services, access: Access, query: FileQuery) -> Response:
+    """Return the file of a query; the access is audited before.
+
+    Raises:
+        RefusedError: 400 or 503, it cannot be begun or recorded.
+        ServiceUnavailableError, StoreError: see `Store`.
+    """
     begun = await run_in_threadpool(_begin, services, access, query)
     events = await run_in_threadpool(count_events, services.store, begun.wanted, begun.snapshot)
     await run_in_threadpool(record_access, services.audit, access, events)
@@ -152,7 +161,11 @@ async def manifest(
 
     Takes the parameters of the export; without `export`, of one that would begin now.
     """
-    services = services_of(request)
+    return await manifest_of(services_of(request), access, query)
+
+
+async def manifest_of(services: Services, access: Access, query: ExportQuery) -> Response:
+    """Return the manifest of an export; raises as `export_file` does."""
     body = await run_in_threadpool(_manifest, services, access, query)
     return Response(body, media_type="application/json")
 

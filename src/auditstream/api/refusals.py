@@ -1,4 +1,7 @@
-"""How a refusal is told: plainly on the published path, as problem details (RFC 9457) on ours."""
+"""How a refusal is told.
+
+Plainly on the published path, as problem details (RFC 9457) on ours, and as a page elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from auditstream.api.explorer.render import refusal_page
 from auditstream.errors import RefusedError, ServiceUnavailableError, StoreError
 
 PROBLEM: Final = "application/problem+json"
 PUBLISHED: Final = "/api/"
+OURS: Final = ("/v1/", "/openapi.json")
 _LOG: Final = logging.getLogger("auditstream.api")
 _BUSY: Final = frozenset({159, 202, 241, 252})
 """ClickHouse's codes for a query that took too long, too many queries, or too much memory."""
@@ -39,6 +44,10 @@ def refusal(path: str, status: int, detail: str, headers: Mapping[str, str]) -> 
     if path.startswith(PUBLISHED):
         name = "_".join(title.lower().replace("-", " ").split())
         body, media_type = {"id": name, "message": detail}, "application/json"
+    elif not path.startswith(OURS):
+        page = refusal_page(status, title, detail)
+        page.headers.update(headers)
+        return page
     else:
         body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
         media_type = PROBLEM

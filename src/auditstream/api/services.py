@@ -8,9 +8,11 @@ from typing import Any, Final
 from starlette.requests import HTTPConnection
 
 from auditstream.api.cursors import Cursors
+from auditstream.api.explorer.session import Sessions
 from auditstream.api.rate import Limiter
 from auditstream.api.read_ahead import ReadAhead
 from auditstream.api.verify import Verifier
+from auditstream.contract.catalogue import Catalogue, load_catalogue, shipped_catalogue
 from auditstream.publish.audit_log import AuditLog
 from auditstream.settings import Settings
 from auditstream.store.connection import Store, connect
@@ -37,6 +39,8 @@ class Services:
     ahead: ReadAhead
     requests: Limiter
     failures: Limiter
+    sessions: Sessions
+    catalogue: Catalogue
 
 
 def make_services(settings: Settings, audit: AuditLog | None = None) -> Services:
@@ -46,7 +50,7 @@ def make_services(settings: Settings, audit: AuditLog | None = None) -> Services
         ConfigurationError: a setting is wrong.
     """
     store = connect(settings)
-    cursors = Cursors(lambda: _cursor_key(settings, store))
+    cursors = Cursors(lambda: _key(settings, store))
     return Services(
         settings,
         store,
@@ -57,6 +61,8 @@ def make_services(settings: Settings, audit: AuditLog | None = None) -> Services
         ReadAhead(cursors),
         Limiter(settings.api_requests_per_minute),
         Limiter(FAILURES_PER_MINUTE),
+        Sessions(lambda: _key(settings, store)),
+        load_catalogue(settings.catalogue_file) if settings.catalogue_file else shipped_catalogue(),
     )
 
 
@@ -68,7 +74,7 @@ def services_of(connection: HTTPConnection) -> Services:
     return services
 
 
-def _cursor_key(settings: Settings, store: Store) -> bytes:
+def _key(settings: Settings, store: Store) -> bytes:
     # The identity is random, the same for all processes at the table, and shown to no client.
     if settings.api_secret is not None:
         return settings.api_secret.get_secret_value().encode()

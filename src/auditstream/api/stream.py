@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeAlias
 
@@ -66,6 +66,7 @@ class _Subscription:
     access: Access
     wanted: EventFilter
     query: StreamQuery
+    tell: Callable[[bytes], str]
 
 
 @router.get(
@@ -89,12 +90,31 @@ async def stream(
     ] = None,
 ) -> Response:
     """Send events as they are stored, without gap or repeat over reconnections."""
+
+    def tell(line: bytes) -> str:
+        return told(line, query.format).decode()
+
+    return await open_stream(services_of(request), request, access, query, last_event_id, tell)
+
+
+async def open_stream(
+    services: Services,
+    request: Request,
+    access: Access,
+    query: StreamQuery,
+    last_event_id: str | None,
+    tell: Callable[[bytes], str],
+) -> Response:
+    """Return the stream of a query; `tell` makes the data of an event of its line of JSON.
+
+    Raises:
+        RefusedError: 400, 406 or 503, it cannot be opened or recorded.
+    """
     require_accepted(request.headers.get("accept"), MEDIA_TYPE)
     if _open >= MAX_STREAMS:
         raise RefusedError(503, "too many streams are open here", {"Retry-After": "30"})
-    services = services_of(request)
     wanted = query.event_filter(access.token.workspace_id)
-    subscription = _Subscription(services, access, wanted, query)
+    subscription = _Subscription(services, access, wanted, query, tell)
     seen = await run_in_threadpool(_begin, subscription, last_event_id)
     await run_in_threadpool(record_access, services.audit, access, 0)
     return EventSourceResponse(
@@ -149,7 +169,7 @@ def _next(subscription: _Subscription, seen: Snapshot) -> tuple[list[Arrival], S
 def _sent(subscription: _Subscription, arrival: Arrival) -> ServerSentEvent:
     cursors = subscription.services.cursors
     return ServerSentEvent(
-        told(arrival.line, subscription.query.format).decode(),
+        subscription.tell(arrival.line),
         event="event",
         id=cursors.seal(_PURPOSE, subscription.wanted, Place(arrival.seen)),
         retry=RETRY_MILLISECONDS,

@@ -125,15 +125,19 @@ class Verifier:
         self._remember(credentials, found[0])
         return token
 
-    def stands(self, token: Token) -> bool:
-        """Tell whether a token that was verified is still neither revoked nor expired.
+    def find(self, token_id: str) -> Token | None:
+        """Return the token with an id if it is neither revoked nor expired.
 
         Blocks when the tokens have to be read again; raises as `verify` does.
         """
         if self._clock() >= self._fresh_until:
             self._refresh()
-        now_known = self._tokens.get(token.token_id)
-        return now_known is not None and not now_known.ended(self._now())
+        token = self._tokens.get(token_id)
+        return None if token is None or token.ended(self._now()) else token
+
+    def stands(self, token: Token) -> bool:
+        """Tell whether a token that was verified is still there; blocks and raises as `find`."""
+        return self.find(token.token_id) is not None
 
     def _matches(self, stored: str, secret: str) -> bool:
         try:

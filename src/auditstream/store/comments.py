@@ -12,12 +12,7 @@ def apply_comments(store: Store, catalogue: Catalogue) -> None:
 
     Changes only comments that differ. Blocks for some milliseconds.
     """
-    found = store.query_frame(
-        "SELECT name, comment FROM system.columns "
-        "WHERE database = {database:String} AND table = 'events'",
-        {"database": store.database},
-    )
-    present = dict(found.rows())
+    present = read_comments(store, "events")
     changes = [
         f"COMMENT COLUMN {name} {literal(comment)}"
         for name, comment in column_comments(catalogue).items()
@@ -42,3 +37,13 @@ def column_comments(catalogue: Catalogue) -> dict[str, str]:
         "entity_type": f"Kind of thing that was acted on: {entity_types}.",
         "role": f"Role given, or in force after the action; scales from least to most: {scales}.",
     }
+
+
+def read_comments(store: Store, table: str) -> dict[str, str]:
+    """Return the comments of a table's columns by name. Blocks; raises what `Store` raises."""
+    found = store.query_frame(
+        "SELECT name, comment FROM system.columns "
+        "WHERE database = {database:String} AND table = {table:String} ORDER BY position",
+        {"database": store.database, "table": table},
+    )
+    return dict(found.rows())

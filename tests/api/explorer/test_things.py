@@ -1,0 +1,275 @@
+"""Pages of one thing, on a story: events, alerts, questions, people, things, completeness."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+from starlette.testclient import TestClient
+
+from auditstream import AuditLog
+from auditstream.alerts.life_cycle import show_alert
+from auditstream.api.app import make_api
+from auditstream.api.issue import Issued, create_token
+from auditstream.publish.envelope import Envelope
+from auditstream.settings import Settings
+from auditstream.store.connection import Store, connect
+from auditstream.store.tokens import SCOPES
+from tests.api.conftest import CHEAP
+from tests.api.explorer.story import Told, tell
+from tests.api.explorer.test_sign_in import HTTPS, csrf_of
+from tests.api.explorer.test_sign_in import sign_in as enter
+
+PAGES = (
+    *("event", "alerts", "alert", "questions", "question", "person", "connection"),
+    *("completeness", "rejects"),
+)
+
+
+@pytest.fixture(scope="module")
+def store(settings: Settings) -> Iterator[Store]:
+    """The tables with a story."""
+    with connect(settings) as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def told(store: Store) -> Told:
+    """The story."""
+    return tell(store)
+
+
+def token_of(store: Store, workspace: str, scopes: tuple[str, ...] = SCOPES) -> Issued:
+    """Return a new token of a workspace."""
+    return create_token(
+        store,
+        workspace_id=workspace,
+        workspace_username="harbour",
+        name="reviewer",
+        scopes=scopes,
+        by="tester@here",
+        now=datetime.now(UTC),
+        hasher=CHEAP,
+    )
+
+
+@pytest.fixture(scope="module")
+def issued(store: Store, told: Told) -> Issued:
+    """A token of the workspace of the story."""
+    return token_of(store, told.workspace_id)
+
+
+def most(frame: pl.DataFrame, column: str) -> str:
+    """Return the value of a column that is there most often."""
+    values = frame[column].drop_nulls().cast(pl.String).value_counts(sort=True)
+    return str(values[column][0])
+
+
+@pytest.fixture(scope="module")
+def paths(told: Told, store: Store) -> dict[str, str]:
+    """The address of a page of each kind, about what the story tells most of."""
+    events = told.events
+    connections = events.filter(pl.col("category").cast(pl.String) == "workspace_connections")
+    changed = events.filter(pl.col("previous_role").is_not_null())
+    thing = most(connections, "entity_id")
+    return {
+        "event": f"/events/{changed['event_id'][0]}",
+        "alerts": "/alerts",
+        "alert": f"/alerts/{alert_of(store, told)}",
+        "questions": "/questions",
+        "question": f"/questions/who_could_use?thing={thing}",
+        "person": f"/actor?id={most(events, 'member_id')}",
+        "group": f"/entity?id={most(events, 'group_id')}",
+        "connection": f"/entity?id={thing}",
+        "completeness": "/completeness",
+        "rejects": "/rejects",
+    }
+
+
+def alert_of(store: Store, told: Told) -> str:
+    """Return the id of an alert of the story's workspace."""
+    found = store.query_frame(
+        f"SELECT toString(min(alert_id)) FROM {store.database}.alerts "
+        "WHERE workspace_id = {workspace:String}",
+        {"workspace": told.workspace_id},
+    )
+    return str(found.item())
+
+
+@pytest.fixture
+def visitor(
+    settings: Settings, store: Store, told: Told, issued: Issued, audit: AuditLog
+) -> Iterator[TestClient]:
+    """A client that has signed in to the workspace of the story."""
+    assert told
+    app = make_api(settings, audit=audit)
+    with TestClient(app, base_url=HTTPS, follow_redirects=False) as client:
+        enter(client, issued)
+        yield client
+
+
+@pytest.fixture
+def stranger(settings: Settings, store: Store, audit: AuditLog) -> Iterator[TestClient]:
+    """A client that has signed in to a workspace without events."""
+    app = make_api(settings, audit=audit)
+    with TestClient(app, base_url=HTTPS, follow_redirects=False) as client:
+        enter(client, token_of(store, "another"))
+        yield client
+
+
+def test_everybody_can_use_them(signed_in: Page, paths: dict[str, str]) -> None:
+    """Axe finds neither serious nor critical violations; in the dark, its colours are looked at."""
+    for name in PAGES:
+        signed_in.emulate_media(color_scheme="light")
+        answer = signed_in.goto(paths[name])
+        assert answer
+        assert answer.status == 200, name
+        found = Axe().run(signed_in).response["violations"]
+        signed_in.emulate_media(color_scheme="dark")
+        colours = Axe().run(signed_in, options={"runOnly": ["color-contrast"]})
+        found += colours.response["violations"]
+        grave = [
+            (name, item["id"], [node["html"] for node in item["nodes"]])
+            for item in found
+            if item["impact"] in ("serious", "critical")
+        ]
+        assert not grave
+        assert signed_in.locator("h1").count() == 1
+
+
+def test_event_tells_before_and_after(signed_in: Page, paths: dict[str, str], told: Told) -> None:
+    """And every field with its meaning, and the place in Kafka."""
+    signed_in.goto(paths["event"])
+    event = told.events.filter(pl.col("previous_role").is_not_null()).row(0, named=True)
+    expect(signed_in.locator("h1")).to_have_text(event["sentence"])
+    change = signed_in.get_by_role("group", name="Before and after")
+    expect(change).to_contain_text(str(event["previous_role"]))
+    fields = dict(
+        zip(
+            signed_in.locator("dt").all_inner_texts(),
+            signed_in.locator("dd").all_inner_texts(),
+            strict=True,
+        )
+    )
+    assert fields["kafka_offset"].startswith(str(event["kafka_offset"]))
+    assert "Kafka offset of the record" in fields["kafka_offset"]
+    signed_in.get_by_role("link", name="Who: ").click()
+    expect(signed_in.locator("h1")).to_have_text(str(event["actor_username"]))
+
+
+def test_alert_is_acknowledged_on_its_page(
+    signed_in: Page, paths: dict[str, str], store: Store, told: Told
+) -> None:
+    """With a reason, by the token; then it may be resolved, or opened again."""
+    signed_in.goto(paths["alert"])
+    signed_in.get_by_label("Reason").fill("looking <b>into</b> it")
+    signed_in.get_by_role("button", name="Acknowledge").click()
+    expect(signed_in.locator(".history")).to_contain_text("looking <b>into</b> it")
+    expect(signed_in.get_by_role("button", name="Acknowledge")).to_have_count(0)
+    story = show_alert(store, alert_of(store, told))
+    assert (story.state.state, story.state.state_by[:8]) == ("acknowledged", "reviewer")
+    signed_in.goto("/alerts?state=acknowledged")
+    expect(signed_in.locator(".entry")).to_have_count(1)
+
+
+def test_question_is_answered(signed_in: Page, paths: dict[str, str], store: Store) -> None:
+    """As the command answers it; what needs an answer first is a form."""
+    signed_in.goto(paths["question"].split("?")[0])
+    signed_in.get_by_label("thing").fill(paths["question"].split("=")[1])
+    signed_in.get_by_role("button", name="Ask").click()
+    rows = signed_in.locator("tbody tr")
+    expect(rows.first).to_be_visible()
+    ways = store.query_frame(
+        f"SELECT count() FROM {store.database}.effective_access WHERE entity_id = {{id:String}} "
+        "AND valid_until IS NULL",
+        {"id": paths["question"].split("=")[1]},
+    ).item()
+    assert rows.count() == ways
+
+
+def test_access_is_a_picture_and_a_table(signed_in: Page, paths: dict[str, str]) -> None:
+    """Both name the same people."""
+    signed_in.goto(paths["connection"])
+    drawn = set(signed_in.locator(".access a[href^='/actor'] .name").all_text_contents())
+    told = set(signed_in.locator("#access tbody td:first-child").all_text_contents())
+    assert drawn
+    assert drawn <= told
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("name", ["event", "alert", "person", "group", "connection"])
+def test_another_workspace_has_no_such_thing(
+    stranger: TestClient, paths: dict[str, str], name: str
+) -> None:
+    """404 for its ids, as for ids that nobody has."""
+    answer = stranger.get(paths[name])
+    assert answer.status_code == 404
+    nowhere = re.sub(r"(?<=[/=])[^/=]+$", "0" * 8 + "-0000-0000-0000-" + "0" * 12, paths[name])
+    assert stranger.get(nowhere).text.split("<main")[1] == answer.text.split("<main")[1]
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("name", ["alerts", "question", "completeness", "rejects"])
+def test_another_workspace_sees_none_of_it(
+    stranger: TestClient, paths: dict[str, str], name: str
+) -> None:
+    """Lists and answers are confined, whatever is asked for."""
+    text = stranger.get(paths[name]).text
+    assert not re.search("<tbody><tr><t[hd](?! colspan)", text)
+    assert "/events/" not in text
+    assert "/alerts/" not in text
+    if name == "question":
+        assert "as far as the log tells" in text
+        confined = stranger.get(f"{paths[name]}&workspace=anything")
+        assert confined.status_code == 400
+
+
+@pytest.mark.usefixtures("published")
+def test_change_needs_the_form_and_the_workspace(
+    visitor: TestClient, stranger: TestClient, paths: dict[str, str], store: Store, told: Told
+) -> None:
+    """403 without the CSRF token, 404 for an alert of another workspace; nothing changes."""
+    before = show_alert(store, alert_of(store, told)).transitions
+    change = f"{paths['alert']}/resolve"
+    assert visitor.post(change).status_code == 403
+    csrf = csrf_of(stranger.get("/alerts"))
+    assert stranger.post(change, data={"csrf": csrf}).status_code == 404
+    assert visitor.post(change, data={"csrf": csrf}).status_code == 403
+    assert show_alert(store, alert_of(store, told)).transitions == before
+
+
+def test_every_page_is_recorded(
+    visitor: TestClient, paths: dict[str, str], published: list[Envelope]
+) -> None:
+    """Each as an access with its path and how many rows were shown."""
+    for name in PAGES:
+        assert visitor.get(paths[name]).status_code == 200
+    said: list[dict[str, Any]] = [
+        {item["key"]: item["value"] for item in event["metadata"]} for event in published
+    ]
+    assert [item["path"] for item in said] == [paths[name].split("?")[0] for name in PAGES]
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize(
+    "path",
+    ["/alerts?state=lost", "/alerts?cursor=!", "/questions/who_could_use?thing=a&limit=many"],
+)
+def test_wrong_parameters_are_told(visitor: TestClient, path: str) -> None:
+    """400, as a page that names the parameter."""
+    answer = visitor.get(path)
+    assert answer.status_code == 400
+    assert re.search("state|cursor|limit", answer.text.split("<main")[1])
+
+
+@pytest.mark.usefixtures("published")
+def test_question_about_all_workspaces_is_not_there(visitor: TestClient) -> None:
+    """A question that cannot be confined is neither listed nor answered."""
+    assert "missing_events" not in visitor.get("/questions").text
+    assert visitor.get("/questions/missing_events").status_code == 404
