@@ -19,6 +19,7 @@ from auditstream.cli import (
     notifier,
     publish,
     rejects,
+    rules,
     schema,
     sql,
     tokens,
@@ -58,7 +59,7 @@ def auditstream(
 
 for panel, modules in {
     TRY: (demo, up),
-    LOOK: (sql, ask, alerts, rejects),
+    LOOK: (sql, ask, alerts, rules, rejects),
     CONTRACT: (publish, actions, schema, dictionary),
     RUN: (worker, notifier, api, tokens, migrate, config),
 }.items():
