@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import polars as pl
 import pytest
@@ -111,6 +112,62 @@ def test_monitor_measures_the_tables(store: Store) -> None:
         "health_reject_rate",
         "health_delivery_failures",
     }
+
+
+def test_missing_numbers(store: Store) -> None:
+    """A source of which numbers did not arrive is told; what came late or in disorder is not."""
+    rows = event_rows(100).with_columns(
+        source_service=pl.lit("billing"), source_instance=pl.lit("a"), source_epoch=pl.lit(7)
+    )
+    disorder = rows.with_columns(source_sequence=pl.Series([*range(2, 101), 1], dtype=pl.Int64))
+    monitor = HealthMonitor(store, lambda _: None, Bounds(silent_seconds=1e9))
+    arrived = NOW - 4 * MINUTE
+    append_events(
+        store, STREAM, 0, None, disorder.with_columns(ingested_at=pl.lit(arrived)), Event()
+    )
+    assert monitor.check(NOW) == []
+    gap = rows.with_columns(
+        kafka_offset=pl.col("kafka_offset") + 100, source_sequence=pl.col("source_sequence") + 103
+    )
+    append_events(store, STREAM, 0, 99, gap.with_columns(ingested_at=pl.lit(arrived)), Event())
+    (found,) = monitor.check(NOW)
+    assert (found.rule_id, found.runbook) == ("health_sequence_gap", "health")
+    assert found.sentence == "3 of the events 1 to 203 of producer billing a have not arrived"
+
+
+def test_conflicts_of_ids(store: Store) -> None:
+    """Records under the id of another event are told, however few they are."""
+    rejects = reject_rows([1, 2]).with_columns(
+        rejected_at=pl.lit(NOW), reason=pl.lit("event_id_conflict")
+    )
+    append_rejects(store, rejects, Event())
+    monitor = HealthMonitor(store, lambda _: None, Bounds(silent_seconds=1e9))
+    (found,) = monitor.check(NOW + MINUTE)
+    assert found.rule_id == "health_id_conflict"
+    assert found.sentence.startswith("2 records came under the id of another event")
+
+
+def test_a_producer_falls_silent(store: Store) -> None:
+    """A service that sent something every hour and does no more is told, one of few hours not."""
+    hours = [NOW - (5 + number) * 60 * MINUTE for number in range(60)]
+    for number, (service, times) in enumerate({"steady": hours, "rare": hours[::10]}.items()):
+        rows = event_rows(len(times), partition=number).with_columns(
+            source_service=pl.lit(service), source_sequence=pl.lit(1)
+        )
+        for offset, moment in enumerate(reversed(times)):
+            append_events(
+                store,
+                STREAM,
+                number,
+                offset - 1 if offset else None,
+                rows[offset].with_columns(ingested_at=pl.lit(moment)),
+                Event(),
+            )
+    monitor = HealthMonitor(store, lambda _: None, Bounds(silent_seconds=1e9))
+    (found,) = monitor.check(NOW)
+    assert (found.rule_id, found.entity) == ("health_producer_silent", "producer steady")
+    assert "has sent no event for 5 h; its longest pause in the week before was" in found.sentence
+    assert monitor.check(NOW + MINUTE) == []
 
 
 @pytest.mark.parametrize("stored", [True, False])

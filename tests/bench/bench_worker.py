@@ -96,7 +96,7 @@ def main() -> None:
         say(f"stored {stored:,} in {seconds:.1f} s: {stored / seconds:,.0f} events/s")
         if first is not None:
             rate = (stored - first[1]) / (started + seconds - first[0])
-            say(f"after the first append: {rate:,.0f} events/s")
+            say(f"first append after {first[0] - started:.1f} s; from then on {rate:,.0f} events/s")
         say(f"largest resident memory of the worker: {largest / 2**20:,.0f} MiB")
         used = {name: used - before.get(name, 0.0) for name, used in cpu_seconds().items()}
         for name, cpu in used.items():

@@ -25,7 +25,7 @@ def test_value_in_force_stands_beside_its_default(
     monkeypatch.setenv("AUDITSTREAM_FETCH_ROWS", "7")
     rows = json.loads(auditstream("config", "--format", "json").out)
     (row,) = [row for row in rows if row["variable"] == "AUDITSTREAM_FETCH_ROWS"]
-    assert (row["value"], row["default"]) == ("7", "20000")
+    assert (row["value"], row["default"]) == ("7", "40000")
 
 
 @pytest.mark.parametrize("form", ["table", "json", "csv"])

@@ -36,6 +36,7 @@ COMMANDS = (
     ("rules", "list"),
     ("rules", "check"),
     ("rules", "explain"),
+    ("rules", "runbook"),
     ("rules", "test"),
     ("actions",),
     ("schema",),

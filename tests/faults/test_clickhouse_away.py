@@ -20,7 +20,7 @@ def test_clickhouse_killed_under_load(
 ) -> None:
     """SIGKILL at random moments, started again on its directory each time."""
     rng = random.Random(seed)
-    fragile.producer(30_000, rate=3_000)
+    fragile.producer(60_000, rate=2_500)
     worker = fragile.worker()
     for _ in range(5):
         before = fragile.count()

@@ -35,13 +35,13 @@ def test_alert() -> None:
     (alert,) = alerts(event("group_created", 7), escalation())
     assert alert == Alert(
         alert_id=alert.alert_id,
-        rule_id="role_escalation",
-        rule_title="Role of a member raised",
+        rule_id="role_escalation_to_admin",
+        rule_title="Member made an admin",
         rule_hash=alert.rule_hash,
         level="high",
         sentence="ana raised bob from viewer to admin in workspace acme",
         reason=alert.reason,
-        runbook="auditstream/rules/runbooks/role_escalation.md",
+        runbook="role_escalation",
         group_key='{"workspace_id":"w1","actor_id":"u1","member_id":"u2","role":"admin"}',
         workspace_id="w1",
         workspace_username="acme",

@@ -56,7 +56,8 @@ def test_story_becomes_what_it_says(seed: int, events: int) -> None:
     assert found.events.height == expected.stored
     assert found.rejects.height == expected.rejected
     assert found.duplicates == expected.duplicates
-    assert len(found.alerts) == expected.alerts
+    urgent = [alert for alert in found.alerts if alert.level in ("high", "critical")]
+    assert len(urgent) == expected.alerts
 
 
 def test_each_damage_is_rejected_for_its_reason() -> None:

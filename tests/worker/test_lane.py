@@ -5,19 +5,30 @@ from __future__ import annotations
 import asyncio
 import time
 
-import polars as pl
+from polars.testing import assert_frame_equal
 
+from auditstream.contract.catalogue import shipped_catalogue
+from auditstream.pipeline.history import PAYLOAD
+from auditstream.pipeline.records import Processed
 from auditstream.worker.assignment import Assignment
 from auditstream.worker.lane import Lane, Slice
+from auditstream.worker.pending import Memory
+from auditstream.worker.share import NOTHING, share_out
+from tests.store.rows import event_rows
 
 HELD = Assignment("cluster/topic/id", partition=0, number=1, watermark=None, position=0)
 
 
 def piece(rows: int, next_offset: int, due_in: float = 3600.0) -> Slice:
     """A slice of so many events."""
+    events = event_rows(rows)
+    share = share_out(
+        Processed(events, NOTHING.rejects, duplicates=0, alerts=()),
+        Memory(shipped_catalogue()),
+        lambda _: None,
+    )[0]
     return Slice(
-        events=pl.DataFrame({"kafka_offset": list(range(rows))}),
-        rejects=pl.DataFrame({"kafka_offset": []}, schema={"kafka_offset": pl.Int64}),
+        share=share,
         next_offset=next_offset,
         delivered=asyncio.get_running_loop().create_future(),
         due=time.monotonic() + due_in,
@@ -82,12 +93,13 @@ async def test_abandoned_gives_nothing() -> None:
     assert lane.abandoned.is_set()
 
 
-async def test_frames_in_flight_are_pending() -> None:
+async def test_events_in_flight_are_pending() -> None:
     """Events count as pending until their append has landed."""
     lane = Lane(HELD)
     lane.add(piece(5, 5))
     lane.drain()
     await lane.take(1_000)
-    assert sum(frame.height for frame in lane.frames()) == 5
+    (pending,) = lane.pending()
+    assert_frame_equal(pending.read(), event_rows(5).select(PAYLOAD))
     lane.landed()
-    assert lane.frames() == []
+    assert lane.pending() == []

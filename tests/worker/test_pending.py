@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 
 from auditstream.contract.catalogue import shipped_catalogue
+from auditstream.pipeline.history import PAYLOAD
 from auditstream.pipeline.records import Processed
-from auditstream.worker.pending import PendingHistory
+from auditstream.store.sealed import seal
+from auditstream.worker.pending import Memory, PendingHistory
 from tests.pipeline.batches import pipeline
 from tests.pipeline.events import NOW, encode, event, micros, records
 from tests.pipeline.past import NoPast, Past
@@ -21,7 +25,9 @@ def processed(*events: dict[str, object]) -> Processed:
 
 def with_pending(*frames: pl.DataFrame, stored: Past | None = None) -> PendingHistory:
     """A history in which these frames are not stored yet."""
-    return PendingHistory(stored or NoPast(), lambda: frames, shipped_catalogue())
+    memory = Memory(shipped_catalogue())
+    pending = [memory.of(frame, partial(seal(frame).frame, PAYLOAD)) for frame in frames]
+    return PendingHistory(stored or NoPast(), lambda: pending)
 
 
 def test_a_pending_event_is_known() -> None:
@@ -54,7 +60,7 @@ def test_a_pending_role_is_known() -> None:
     then = event(name, number=2, member=ALICE, role="admin", occurred_at=micros(NOW))
     result = pipeline().process(records([encode(then)]), with_pending(first.events))
     assert result.events["previous_role"].to_list() == ["viewer"]
-    assert [alert.rule_id for alert in result.alerts] == ["role_escalation"]
+    assert [alert.rule_id for alert in result.alerts] == ["role_escalation_to_admin"]
 
 
 def test_a_pending_role_of_a_group_is_not_a_members() -> None:

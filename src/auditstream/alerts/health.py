@@ -19,12 +19,28 @@ from auditstream.contract.catalogue import Severity
 from auditstream.errors import ServiceUnavailableError, StoreError
 from auditstream.store.alert_deliveries import count_failures
 from auditstream.store.connection import Store
-from auditstream.store.health import Skew, last_arrival, producer_skews, reject_counts
+from auditstream.store.health import (
+    Gap,
+    Silence,
+    Skew,
+    last_arrival,
+    producer_skews,
+    reject_counts,
+    sequence_gaps_of,
+    silent_producers,
+)
 
 WORKSPACE: Final = "auditstream"
 WINDOW: Final = timedelta(hours=1)
+RUNBOOK: Final = "health"
 CANARY: Final = "auditstream-canary"
 """Service, and workspace, of canary events."""
+
+SLOW: Final = timedelta(minutes=15)
+"""How often what takes long is measured."""
+
+GAP_SETTLE: Final = timedelta(minutes=2)
+"""How old events are when their numbers are looked at: others may still be on their way."""
 
 Publish = Callable[[Sequence[Alert]], None]
 
@@ -61,7 +77,7 @@ def health_alert(
         level=level,
         sentence=sentence,
         reason=reason,
-        runbook=None,
+        runbook=RUNBOOK,
         group_key=key,
         workspace_id=WORKSPACE,
         workspace_username="",
@@ -191,6 +207,57 @@ def reject_rate(
     ]
 
 
+def producer_silent(silences: Sequence[Silence], now: datetime) -> list[Alert]:
+    """Return an alert for each service that used to send events and does no more."""
+    return [
+        health_alert(
+            "health_producer_silent",
+            "medium",
+            silence.service,
+            f"Producer {silence.service} has sent no event for {span(now - silence.last)}; "
+            f"its longest pause in the week before was {span(silence.longest)}",
+            "What happens in this service is not seen, and no rule about it can fire.",
+            now,
+            entity=f"producer {silence.service}",
+        )
+        for silence in silences
+    ]
+
+
+def sequence_gaps(gaps: Sequence[Gap], now: datetime) -> list[Alert]:
+    """Return an alert for each source of which numbered events have not arrived."""
+    return [
+        health_alert(
+            "health_sequence_gap",
+            "high",
+            f"{gap.service}/{gap.instance}/{gap.epoch}",
+            f"{gap.missing:,} of the events {gap.first:,} to {gap.last:,} of producer "
+            f"{' '.join(filter(None, (gap.service, gap.instance)))} have not arrived",
+            "They are lost, or still in a spool; what they tell is not in the log.",
+            now,
+            entity=f"producer {gap.service}",
+        )
+        for gap in gaps
+    ]
+
+
+def id_conflicts(conflicts: int, since: timedelta, now: datetime) -> list[Alert]:
+    """Return an alert when event ids were used again for other events."""
+    if not conflicts:
+        return []
+    return [
+        health_alert(
+            "health_id_conflict",
+            "medium",
+            "event ids",
+            f"{conflicts:,} records came under the id of another event in {span(since)}",
+            "A producer reuses ids, or somebody tries to overwrite an event; both were kept.",
+            now,
+            entity="topic of events",
+        )
+    ]
+
+
 def canary_missing(event_id: str, published: datetime, now: datetime) -> Alert:
     """Return the alert that a canary event has not come out of the table in time."""
     return health_alert(
@@ -225,6 +292,7 @@ class HealthMonitor:
         self._bounds = bounds or Bounds()
         self._lag, self._errors, self._say = lag, errors, say
         self._started = datetime.now(UTC)
+        self._measured: datetime | None = None
 
     def check(self, now: datetime) -> list[Alert]:
         """Measure once; blocks for some statements, and raises what `Store` and `lag` raise."""
@@ -239,8 +307,20 @@ class HealthMonitor:
             ),
             *clock_skew(producer_skews(self._store, now - recent), bounds.skew_seconds, now),
             *reject_rate(counts, stored, bounds, recent, now),
+            *id_conflicts(counts.get("event_id_conflict", 0), recent, now),
+            *self._silent_producers(now),
+            *sequence_gaps(
+                sequence_gaps_of(self._store, now - recent - GAP_SETTLE, now - GAP_SETTLE), now
+            ),
             *delivery_failures(count_failures(self._store, now - recent), recent, now),
         ]
+
+    def _silent_producers(self, now: datetime) -> list[Alert]:
+        # A week of arrivals is read for it.
+        if self._measured and now - self._measured < SLOW:
+            return []
+        self._measured = now
+        return producer_silent(silent_producers(self._store, CANARY, now), now)
 
     def run(self, stop: threading.Event) -> None:
         """Measure until `stop` is set. Blocks; a measurement that fails is told and tried again."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from auditstream.alerts.payload import alert_from_json
-from auditstream.contract.alert import Alert, alert_link
+from auditstream.contract.alert import Alert, alert_link, runbook_link
 from auditstream.contract.catalogue import SEVERITIES
 from auditstream.store.alert_deliveries import DeliveryRow
 
@@ -41,10 +41,11 @@ class Message:
 
 
 def letter_of(row: DeliveryRow, explorer_url: str | None) -> Letter:
-    """Return the alert of a planned delivery, with its link."""
+    """Return the alert of a planned delivery, with its links."""
     alert = alert_from_json(row.alert)
     link = alert.link or alert_link(explorer_url, alert.alert_id)
-    return Letter(replace(alert, link=link), row.count)
+    runbook = runbook_link(explorer_url, alert.runbook)
+    return Letter(replace(alert, link=link, runbook=runbook), row.count)
 
 
 def by_severity(letters: list[Letter]) -> tuple[Letter, ...]:

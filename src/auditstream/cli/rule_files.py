@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -45,7 +46,14 @@ def rules_at(path: Path | None) -> RuleSet:
     found = load_rules(None if shipped else directory, catalogue=catalogue, strict=False)
     return RuleSet(
         tuple(rule for rule in found.rules if _within(rule.origin, path)),
-        tuple(rule for rule in found.correlations if _within(rule.origin, path)),
+        replace(
+            found.correlations,
+            rules={
+                name: rule
+                for name, rule in found.correlations.rules.items()
+                if _within(rule.header.origin, path)
+            },
+        ),
         tuple(problem for problem in found.problems if _within(problem.file, path)),
     )
 

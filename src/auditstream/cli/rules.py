@@ -14,13 +14,15 @@ from auditstream.cli.output import Format, FormatOption, print_json, print_rows
 from auditstream.cli.rule_files import PathArgument, rules_at
 
 if TYPE_CHECKING:
-    from auditstream.pipeline.cases import Search
-    from auditstream.rules.rule import Rule, RuleProblem
+    from auditstream.rules.correlation.model import CompoundRule
+    from auditstream.rules.rule import Rule, RuleProblem, RuleSet
+    from auditstream.store.connection import Store
 
 LIST_EXAMPLE = "auditstream rules list"
 CHECK_EXAMPLE = "auditstream rules check rules/"
 EXPLAIN_EXAMPLE = "auditstream rules explain role_escalation"
-TEST_EXAMPLE = "auditstream rules test rules/ --clickhouse"
+RUNBOOK_EXAMPLE = "auditstream rules runbook role_escalation"
+TEST_EXAMPLE = "auditstream rules test rules/"
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -29,33 +31,47 @@ def register(app: typer.Typer, panel: str) -> None:
     rules.command("list", epilog=f"Example: {LIST_EXAMPLE}")(list_rules)
     rules.command("check", epilog=f"Example: {CHECK_EXAMPLE}")(check)
     rules.command("explain", epilog=f"Example: {EXPLAIN_EXAMPLE}")(explain)
-    rules.command("test", epilog=f"Example: {TEST_EXAMPLE}")(test)
+    rules.command("runbook", epilog=f"Example: {RUNBOOK_EXAMPLE}")(runbook)
+    rules.command("test", epilog=f"Example: {TEST_EXAMPLE}")(run_tests)
     app.add_typer(rules, name="rules", rich_help_panel=panel, epilog=f"Example: {TEST_EXAMPLE}")
 
 
 def list_rules(path: PathArgument = None, form: FormatOption = Format.table) -> None:
-    """List the rules of single events: name, level, title, the actions they are about."""
+    """List rules: name, level, kind, title, ATT&CK techniques, number of cases."""
+    from auditstream.rules.lint import described
+
     found = rules_at(path)
     rows = [
-        (rule.name, rule.level, rule.title, ", ".join(sorted(rule.actions))) for rule in found.rules
+        (rule.name, rule.level, rule.kind, rule.title, ", ".join(rule.attack), len(rule.cases))
+        for rule in described(found)
     ]
-    print_rows(("name", "level", "title", "actions"), rows, form)
+    print_rows(("name", "level", "kind", "title", "attack", "cases"), rows, form)
     _warn(found.problems)
 
 
-def check(path: PathArgument = None, form: FormatOption = Format.table) -> None:
-    """Print what is wrong with rules as file:line: message; exit code 1 when anything is."""
+def check(
+    path: PathArgument = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 for advice as well, not only for errors.")
+    ] = False,
+    form: FormatOption = Format.table,
+) -> None:
+    """Print what is wrong with rules, and advice, as file:line: message; exit 1 for errors."""
+    from auditstream.rules.lint import advice
+
     found = rules_at(path)
+    hints = advice(found)
+    rows = [("error", p.file, p.line, p.message) for p in found.problems]
+    rows += [("advice", p.file, p.line, p.message) for p in hints]
     if form is Format.table:
-        for problem in found.problems:
-            typer.echo(str(problem))
+        for kind, file, line, message in rows:
+            typer.echo(f"{file}:{line}: {kind}: {message}")
     else:
-        rows = [(problem.file, problem.line, problem.message) for problem in found.problems]
-        print_rows(("file", "line", "message"), rows, form)
-    if found.problems:
+        print_rows(("kind", "file", "line", "message"), rows, form)
+    if found.problems or (strict and hints):
         raise typer.Exit(1)
     if form is Format.table:
-        typer.echo(f"nothing is wrong with {len(found.rules) + len(found.correlations)} rules")
+        typer.echo(f"{len(found.rules) + len(found.correlations.rules)} rules can be used")
 
 
 def explain(
@@ -63,12 +79,98 @@ def explain(
     path: PathArgument = None,
     form: FormatOption = Format.table,
 ) -> None:
-    """Show a rule, both of its compilations, and the sentence that its alerts tell."""
+    """Show a rule, what it is compiled to, and the sentence that its alerts tell."""
+    found = rules_at(path)
+    single = next((rule for rule in found.rules if rule.name == name), None)
+    compound = found.correlations.rules.get(name)
+    if single is not None:
+        rows = _single(single)
+    elif compound is not None:
+        rows = _compound(compound, found)
+    else:
+        _warn(found.problems)
+        raise typer.BadParameter(f"there is no rule {name}", param_hint="NAME")
+    if form is Format.json:
+        print_json({key.replace(" ", "_"): value for key, value in rows})
+    elif form is Format.csv:
+        print_rows(("field", "value"), rows, form)
+    else:
+        from auditstream.alerts.neutral import printable
+
+        for key, value in rows:
+            typer.echo(f"{key}: {printable(str(value))}")
+
+
+def runbook(
+    name: Annotated[str, typer.Argument(help="Name of a runbook, as alerts and rules give it.")],
+) -> None:
+    """Print a shipped runbook: what to look at after an alert, and what to do."""
+    from auditstream.rules.files import runbook_page
+
+    page = runbook_page(name)
+    if page is None:
+        raise typer.BadParameter(f"there is no runbook {name}", param_hint="NAME")
+    typer.echo(page, nl=False)
+
+
+def run_tests(
+    path: PathArgument = None,
+    stream_only: Annotated[
+        bool,
+        typer.Option("--stream-only", help="Without ClickHouse: no rules over several events."),
+    ] = False,
+    form: FormatOption = Format.table,
+) -> None:
+    """Run the cases beside rules, on the stream and on an embedded ClickHouse; exit 1 on failure.
+
+    The ClickHouse is made for the purpose and thrown away.
+    """
+    from auditstream.cli.target import catalogue_of
+    from auditstream.settings import load_settings
+    from auditstream.worker.cases import run_cases
+
+    found = rules_at(path)
+    with scratch_store(wanted=not stream_only) as store:
+        verdicts = run_cases(found, catalogue_of(load_settings()), store)
+    failed = [verdict for verdict in verdicts if verdict.problem]
+    if form is Format.table:
+        for verdict in failed:
+            typer.echo(str(verdict))
+        typer.echo(f"{len(verdicts) - len(failed)} as expected, {len(failed)} not")
+    else:
+        rows = [(v.rule, v.origin, v.line, v.engine, not v.problem, v.problem) for v in verdicts]
+        print_rows(("rule", "file", "line", "engine", "passed", "problem"), rows, form)
+    _warn(found.problems)
+    if failed or found.problems:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def scratch_store(*, wanted: bool = True) -> Iterator[Store | None]:
+    """Yield an empty store in an embedded ClickHouse that is there for nothing else, if wanted."""
+    if not wanted:
+        yield None
+        return
+    from auditstream.embedded import ClickHouse
+    from auditstream.settings import load_settings
+    from auditstream.store.connection import connect
+    from auditstream.store.migrate import migrate
+
+    with TemporaryDirectory(prefix="auditstream-rules-") as name:
+        directory = Path(name)
+        with ClickHouse(directory / "data", log_path=directory / "log") as server:
+            # Not the password of the server that the settings name.
+            settings = load_settings().model_copy(update={"clickhouse_url": server.url})
+            with closing(connect(settings)) as store:
+                migrate(store, 0)
+                yield store
+
+
+def _single(rule: Rule) -> list[tuple[str, object]]:
     from auditstream.rules.to_polars import compile_polars
     from auditstream.rules.to_sql import compile_sql
 
-    rule = _named(name, path)
-    rows = [
+    return [
         ("name", rule.name),
         ("title", rule.title),
         ("level", rule.level),
@@ -82,83 +184,41 @@ def explain(
         ("runbook", rule.runbook or ""),
         ("cases", len(rule.cases)),
         ("file", f"{rule.origin}:{rule.line}"),
-        ("polars", str(compile_polars(rule))),
-        ("clickhouse", compile_sql(rule)),
+        ("stream", str(compile_polars(rule))),
+        ("table", compile_sql(rule)),
     ]
-    if form is Format.json:
-        print_json({key.replace(" ", "_"): value for key, value in rows})
-    elif form is Format.csv:
-        print_rows(("field", "value"), rows, form)
-    else:
-        from auditstream.alerts.neutral import printable
-
-        for key, value in rows:
-            typer.echo(f"{key}: {printable(str(value))}")
 
 
-def test(
-    path: PathArgument = None,
-    clickhouse: Annotated[
-        bool,
-        typer.Option("--clickhouse", help="Search an embedded ClickHouse with the rules, too."),
-    ] = False,
-    form: FormatOption = Format.table,
-) -> None:
-    """Run the cases that rule files carry; exit code 1 when one fails or a rule is broken."""
-    from auditstream.cli.target import catalogue_of
-    from auditstream.pipeline.cases import run_cases
-    from auditstream.settings import load_settings
+def _compound(rule: CompoundRule, found: RuleSet) -> list[tuple[str, object]]:
+    from datetime import UTC, datetime, timedelta
 
-    found = rules_at(path)
-    with _scratch(wanted=clickhouse) as search:
-        verdicts = run_cases(found.rules, catalogue_of(load_settings()), search)
-    failed = [verdict for verdict in verdicts if verdict.problem]
-    if form is Format.table:
-        for verdict in failed:
-            typer.echo(str(verdict))
-        typer.echo(f"{len(verdicts) - len(failed)} cases as expected, {len(failed)} not")
-    else:
-        rows = [
-            (v.rule.name, v.rule.origin, v.case.line, v.engine, v.problem is None, v.problem)
-            for v in verdicts
-        ]
-        print_rows(("rule", "file", "line", "engine", "passed", "problem"), rows, form)
-    _warn(found.problems)
-    if failed or found.problems:
-        raise typer.Exit(1)
+    from auditstream.rules.correlation.compile import to_sql
+    from auditstream.rules.correlation.link import references
+    from auditstream.rules.to_sql import compile_sql
 
-
-def _named(name: str, path: Path | None) -> Rule:
-    found = rules_at(path)
-    for rule in found.rules:
-        if rule.name == name:
-            return rule
-    _warn(found.problems)
-    raise typer.BadParameter(f"there is no rule {name}", param_hint="NAME")
+    header = rule.header
+    now = datetime.now(UTC).replace(microsecond=0)
+    predicates = {single.name: compile_sql(single) for single in found.rules}
+    sql = to_sql(rule, predicates, now - timedelta(hours=1), now, linked=found.correlations)
+    return [
+        ("name", header.name),
+        ("title", header.title),
+        ("level", header.level),
+        ("description", " ".join(header.description.split())),
+        ("rests on", ", ".join(references(rule)) or "every event"),
+        ("sentence", header.sentence),
+        ("reason", header.reason),
+        ("one alert for each", f"group in {header.window}"),
+        ("false positives", "; ".join(header.false_positives)),
+        ("attack", ", ".join(header.attack)),
+        ("runbook", header.runbook or ""),
+        ("cases", len(header.cases)),
+        ("file", header.origin),
+        ("stream", "candidates only: the rule is asked of the table"),
+        ("table", sql),
+    ]
 
 
 def _warn(problems: tuple[RuleProblem, ...]) -> None:
     for problem in problems:
         typer.echo(str(problem), err=True)
-
-
-@contextmanager
-def _scratch(*, wanted: bool) -> Iterator[Search | None]:
-    """Yield a search in an embedded ClickHouse that is there for nothing else, if wanted."""
-    if not wanted:
-        yield None
-        return
-    from auditstream.embedded import ClickHouse
-    from auditstream.rules.search import search_events
-    from auditstream.settings import load_settings
-    from auditstream.store.connection import connect
-    from auditstream.store.migrate import migrate
-
-    with TemporaryDirectory(prefix="auditstream-rules-") as name:
-        directory = Path(name)
-        with ClickHouse(directory / "data", log_path=directory / "log") as server:
-            # Not the password of the server that the settings name.
-            settings = load_settings().model_copy(update={"clickhouse_url": server.url})
-            with closing(connect(settings)) as store:
-                migrate(store, 0)
-                yield lambda rules, events: search_events(store, rules, events)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -60,7 +60,8 @@ class Alert:
 
     def to_record(self) -> dict[str, Any]:
         """Return the alert as a datum of the Avro schema."""
-        return asdict(self) | {"evidence": [asdict(item) for item in self.evidence]}
+        # Not asdict, which copies every value deeply.
+        return vars(self) | {"evidence": [vars(item) for item in self.evidence]}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Alert:
@@ -72,6 +73,16 @@ class Alert:
 def alert_link(explorer_url: str | None, number: str) -> str | None:
     """Return the page of an alert in the explorer at `explorer_url`, None without one."""
     return f"{explorer_url.rstrip('/')}/alerts/{number}" if explorer_url else None
+
+
+def runbook_link(explorer_url: str | None, runbook: str | None) -> str | None:
+    """Return the page of a runbook: a web address as it is, a shipped one in the explorer.
+
+    Without an explorer the name stays: `auditstream rules runbook NAME` shows it.
+    """
+    if runbook is None or explorer_url is None or runbook.startswith(("http://", "https://")):
+        return runbook
+    return f"{explorer_url.rstrip('/')}/runbooks/{runbook}"
 
 
 def alert_id(rule_id: str, group_key: str, occurred_at: datetime, window: timedelta) -> str:

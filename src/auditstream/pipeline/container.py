@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from io import BytesIO
 from typing import Any, Final, NamedTuple
@@ -25,6 +26,9 @@ from auditstream.pipeline.structure import Datums
 from auditstream.store.columns import EVENT_SCHEMA
 
 GUARD_BYTES: Final = 16
+FEW: Final = 16
+"""Values that are rather looked at one by one than halved."""
+
 FAILURES: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
@@ -51,19 +55,64 @@ def join(values: Sequence[bytes], sizes: NDArray[np.int64]) -> Container:
     return Container(body, guard, datums)
 
 
-def read(container: Container) -> pl.DataFrame | None:
-    """Return the events of well-formed datums of the current schema, one row each, in order.
+class Reading(NamedTuple):
+    """Events, one row each, in order, but for those at `garbled`, where a text is not UTF-8."""
 
-    None when a string is not UTF-8, or a datum is not well-formed after all.
+    events: pl.DataFrame
+    garbled: list[int]
+
+
+def read(container: Container) -> Reading | None:
+    """Return the events of well-formed datums of the current schema.
+
+    None when a datum is not well-formed after all.
     """
     try:
         frame = pl.read_avro(BytesIO(container.body))
         whole = (pl.col("guard") == pl.lit(container.guard, pl.Binary)).all()
         if frame.height != len(container.datums.ends) or not frame.select(whole).item():
             return None
-        return frame.select(_layout().columns)
     except FAILURES:
         return None
+    return _as_text(frame.select(_layout().columns))
+
+
+def _as_text(frame: pl.DataFrame) -> Reading:
+    schema = pl.Schema({name: EVENT_SCHEMA[name] for name in frame.columns})
+    try:
+        return Reading(frame.cast(schema), [])
+    except pl.exceptions.PolarsError:
+        garbled = sorted({place for column in frame for place in _garbled(column)})
+    kept = np.ones(frame.height, np.bool_)
+    kept[garbled] = False
+    return Reading(frame.filter(kept).cast(schema), garbled)
+
+
+def _garbled(column: pl.Series, first: int = 0) -> Iterator[int]:
+    """Yield the places of values that are no text, from `first`, by halving the column."""
+    try:
+        column.cast(EVENT_SCHEMA[column.name])
+    except pl.exceptions.PolarsError:
+        if len(column) <= FEW:
+            values = enumerate(column.to_list(), first)
+            yield from (place for place, value in values if not _is_text(value))
+            return
+        half = len(column) // 2
+        yield from _garbled(column[:half], first)
+        yield from _garbled(column[half:], first + half)
+
+
+def _is_text(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_text, value))
+    if isinstance(value, dict):
+        return all(map(_is_text, value.values()))
+    if isinstance(value, bytes):
+        with suppress(UnicodeDecodeError):
+            value.decode()
+            return True
+        return False
+    return True
 
 
 class _Layout(NamedTuple):
@@ -103,7 +152,8 @@ def _plain(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_plain(branch) for branch in schema]
     if isinstance(schema, str):
-        return schema
+        # The reader gives up on all when one text is not UTF-8.
+        return "bytes" if schema == "string" else schema
     kind = schema["type"]
     if kind == "enum":
         return "int"
@@ -127,7 +177,7 @@ def _columns(fields: tuple[Field, ...]) -> Iterator[pl.Expr]:
         elif field.kind == "enum":
             yield pl.lit(pl.Series(field.symbols)).gather(pl.col(name)).alias(name)
         else:
-            yield pl.col(name).cast(EVENT_SCHEMA[name])
+            yield pl.col(name)
 
 
 def _long(number: int) -> bytes:

@@ -42,7 +42,7 @@ def decode(records: Records, writers: Writers, now: datetime, max_event_bytes: i
     """
     rejections: list[Rejection] = []
     values = accept(records, max_event_bytes, rejections)
-    frames = _read(values, writers, rejections)
+    frames = [frame for frame in _read(values, writers, rejections) if frame.height]
     events = pl.concat(frames) if frames else _frame_of([])
     if len(frames) > 1:
         events = events.sort("row")
@@ -58,37 +58,34 @@ def _read(values: Values, writers: Writers, rejections: list[Rejection]) -> list
     ids = schema_ids(container)
     for schema_id in np.unique(ids).tolist():
         places = np.flatnonzero(ids == schema_id)
-        part, joined = values, container
-        if len(places) < len(ids):
-            part = values.take(places)
-            joined = part.join()
+        part = values if len(places) == len(ids) else values.take(places)
         writer = not_framed() if schema_id == NOT_FRAMED else writers.find(schema_id)
         if isinstance(writer, Problem):
             rejections += [_rejection(row, writer) for row in part.rows.tolist()]
-        elif writer.current:
-            frames += _read_current(part, joined, writer, rejections)
-        else:
+        elif not writer.current:
             frames.append(_read_each(part, writer, rejections))
+        else:
+            doubt = doubtful(container.datums.at(places), event_fields())
+            if doubt.any():
+                doubted = part.take(np.flatnonzero(doubt))
+                frames.append(_read_each(doubted, writer, rejections))
+                part = part.take(np.flatnonzero(~doubt))
+            joined = container if len(part.rows) == len(ids) else part.join()
+            frames += _read_columns(part, joined, writer, rejections)
     return frames
-
-
-def _read_current(
-    values: Values, container: Container, writer: Writer, rejections: list[Rejection]
-) -> list[pl.DataFrame]:
-    doubt = doubtful(container.datums, event_fields())
-    if not doubt.any():
-        return _read_columns(values, container, writer, rejections)
-    doubted = _read_each(values.take(np.flatnonzero(doubt)), writer, rejections)
-    rest = values.take(np.flatnonzero(~doubt))
-    return [doubted, *_read_columns(rest, rest.join(), writer, rejections)]
 
 
 def _read_columns(
     values: Values, container: Container, writer: Writer, rejections: list[Rejection]
 ) -> list[pl.DataFrame]:
-    frame = read(container)
-    if frame is not None:
-        return [frame.insert_column(0, pl.Series("row", values.rows, pl.UInt32))]
+    reading = read(container)
+    if reading is not None:
+        rows = pl.Series("row", np.delete(values.rows, reading.garbled), pl.UInt32)
+        garbled = values.take(np.array(reading.garbled, np.int64))
+        return [
+            reading.events.insert_column(0, rows),
+            _read_each(garbled, writer, rejections),
+        ]
     if len(values.rows) <= FEW:
         return [_read_each(values, writer, rejections)]
     return [

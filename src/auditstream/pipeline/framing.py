@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,21 +44,18 @@ class Values(NamedTuple):
 
 def accept(records: Records, max_event_bytes: int, rejections: list[Rejection]) -> Values:
     """Return the values that may have a frame; the others are added to the rejections."""
-    if all(records.keys) and all(records.values):
-        values = cast("list[bytes]", records.values)
-        sizes = np.fromiter(map(len, values), np.int64, len(values))
-        if not ((sizes < FRAME.size) | (sizes > max_event_bytes)).any():
-            return Values(np.arange(len(values)), values, sizes)
-    rows, kept = [], []
-    for row, (key, value) in enumerate(zip(records.keys, records.values, strict=True)):
-        problem = _problem(key, value, max_event_bytes)
-        if problem is not None:
-            rejections.append(Rejection(row, problem.reason, problem.field, problem.message))
-        elif value is not None:
-            rows.append(row)
-            kept.append(value)
-    sizes = np.fromiter(map(len, kept), np.int64, len(kept))
-    return Values(np.array(rows, np.int64), kept, sizes)
+    values = [value or b"" for value in records.values]
+    sizes = np.fromiter(map(len, values), np.int64, len(values))
+    wrong = (sizes < FRAME.size) | (sizes > max_event_bytes)
+    if not all(records.keys):
+        wrong |= np.fromiter((key is None for key in records.keys), np.bool_, len(values))
+    every = Values(np.arange(len(values)), values, sizes)
+    if not wrong.any():
+        return every
+    for row in np.flatnonzero(wrong).tolist():
+        problem = _problem(records.keys[row], records.values[row], max_event_bytes)
+        rejections.append(Rejection(row, problem.reason, problem.field, problem.message))
+    return every.take(np.flatnonzero(~wrong))
 
 
 def schema_ids(container: Container) -> Rows:
@@ -74,11 +71,11 @@ def not_framed() -> Problem:
     return Problem("not_framed", "", "the value does not start with a zero byte and a schema id")
 
 
-def _problem(key: bytes | None, value: bytes | None, max_event_bytes: int) -> Problem | None:
+def _problem(key: bytes | None, value: bytes | None, max_event_bytes: int) -> Problem:
     if value is None:
         return Problem("null_value", "", "the record has no value")
     if key is None:
         return Problem("null_key", "", "the record has no key; the key is the workspace id")
     if len(value) > max_event_bytes:
         return Problem("too_large", "", f"{len(value)} bytes, at most {max_event_bytes} are taken")
-    return not_framed() if len(value) < FRAME.size else None
+    return not_framed()

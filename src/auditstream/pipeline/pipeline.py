@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -70,9 +71,26 @@ class Pipeline:
         """The actions that are accepted."""
         return self._actions.catalogue
 
+    def with_rules(self, rules: Sequence[Rule]) -> Pipeline:
+        """Return this pipeline with other rules; both may be used.
+
+        Raises:
+            ContractError: a rule's sentence is wrong.
+        """
+        other = copy(self)
+        other._detector = Detector(rules)
+        return other
+
     @classmethod
-    def from_settings(cls, settings: Settings, schemas: SchemaSource | None = None) -> Pipeline:
-        """Build the pipeline that the settings describe; without `schemas`, of shipped schemas.
+    def from_settings(
+        cls,
+        settings: Settings,
+        schemas: SchemaSource | None = None,
+        rules: Sequence[Rule] | None = None,
+    ) -> Pipeline:
+        """Build the pipeline that the settings describe.
+
+        Without `schemas` it reads the shipped ones, without `rules` it has those of the settings.
 
         Raises:
             ConfigurationError: a setting names a file that cannot be read.
@@ -82,7 +100,7 @@ class Pipeline:
         catalogue = load_catalogue(file) if file else shipped_catalogue()
         return cls(
             catalogue,
-            load_rules(settings.rules_dir, catalogue=catalogue).rules,
+            load_rules(settings.rules_dir, catalogue=catalogue).rules if rules is None else rules,
             schemas,
             Addresses(settings.geoip_country_file, settings.geoip_network_file),
             Limits(settings.max_event_bytes, settings.max_future_seconds, settings.late_seconds),

@@ -41,6 +41,10 @@ class Datums(NamedTuple):
     starts: Places
     ends: Places
 
+    def at(self, places: Places) -> Datums:
+        """Return the datums at these places."""
+        return Datums(self.data, self.starts[places], self.ends[places])
+
 
 def doubtful(datums: Datums, fields: tuple[Field, ...]) -> Mask:
     """Return which datums are not, beyond doubt, well-formed datums of a record of `fields`."""

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from auditstream.contract.catalogue import Severity
+from auditstream.rules.case import CaseSection
 
 Text = Annotated[str, Field(min_length=1)]
 Texts: TypeAlias = list[Text]
@@ -26,15 +27,6 @@ class Logsource(_Section):
     product: Literal["analyst_studio"]
     service: Literal["audit"]
     definition: str = ""
-
-
-class CaseSection(_Section):
-    """A test beside the rule: one event or several in short form, and whether they are a hit."""
-
-    event: dict[str, Any] | None = None
-    events: list[dict[str, Any]] = []
-    hit: bool
-    sentence: Text | None = None
 
 
 class AlertSection(_Section):

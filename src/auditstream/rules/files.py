@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -21,6 +22,13 @@ PLACEHOLDERS: Final = frozenset({"placeholders.yml", "placeholders.yaml"})
 def builtin_directory() -> Traversable:
     """Return the rules shipped with the package."""
     return files("auditstream.rules").joinpath("builtin")
+
+
+def runbook_page(name: str) -> str | None:
+    """Return the text of a shipped runbook, Markdown; None when there is none of that name."""
+    page = files("auditstream.rules").joinpath("runbooks", f"{name}.md")
+    known = re.fullmatch(r"[a-z_]{1,64}", name) is not None
+    return page.read_text(encoding="utf-8") if known and page.is_file() else None
 
 
 def own_directory(directory: Path) -> Traversable:

@@ -33,9 +33,8 @@ from auditstream.rules.files import (
     rule_files,
 )
 from auditstream.rules.place import Document, Place, documents
-from auditstream.rules.place import Path as Part
 from auditstream.rules.reach import contradiction, possible_actions
-from auditstream.rules.rule import Case, Rule, RuleProblem, RuleSet
+from auditstream.rules.rule import Rule, RuleProblem, RuleSet
 from auditstream.rules.tree import Tree, both
 from auditstream.rules.values import Values
 
@@ -284,7 +283,10 @@ class _Reader:
             tags=tuple(model.tags),
             references=tuple(model.references),
             route=tuple(alert.route),
-            cases=tuple(_case(section, place, n) for n, section in enumerate(alert.cases)),
+            cases=tuple(
+                section.case(place.line(("auditstream", "cases", number)))
+                for number, section in enumerate(alert.cases)
+            ),
         )
 
 
@@ -295,14 +297,6 @@ def _validated(model: type[Model], document: Document) -> Model:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
         document.place.fail(first["loc"], f"{name}: {first['msg']}" if name else first["msg"])
-
-
-def _case(section: Any, place: Place, number: int) -> Case:
-    path: Part = ("auditstream", "cases", number)
-    if (section.event is None) == (not section.events):
-        place.fail(path, "a case has one event, or several events")
-    events = tuple(section.events) or (section.event,)
-    return Case(events, section.hit, section.sentence, place.line(path))
 
 
 def _slug(title: str, place: Place) -> str:

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from auditstream.contract.catalogue import Severity
+from auditstream.rules.case import Case, techniques
 from auditstream.rules.correlation.link import Linked
 from auditstream.rules.tree import Tree
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A test beside a rule: events in short form, whether they are a hit, the sentence told."""
-
-    events: tuple[Mapping[str, Any], ...]
-    hit: bool
-    sentence: str | None
-    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +49,7 @@ class Rule:
     @property
     def attack(self) -> tuple[str, ...]:
         """ATT&CK techniques among the tags, for example T1098.003."""
-        return tuple(
-            tag.removeprefix("attack.").upper()
-            for tag in self.tags
-            if tag.startswith("attack.t") and tag[8:9].isdigit()
-        )
+        return techniques(self.tags)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
@@ -37,7 +36,7 @@ def append_alerts(store: Store, alerts: Sequence[Alert], abandoned: threading.Ev
         AbandonedError: `abandoned` was set; the alerts may have landed, or may land yet.
         StoreError: the server refused; the call can be repeated.
     """
-    rows = [asdict(alert) for alert in alerts]
+    rows = [alert.to_record() for alert in alerts]
     frame = pl.DataFrame(rows, schema=ALERT_SCHEMA).unique("alert_id", keep="first")
     table = f"{store.database}.alerts"
 

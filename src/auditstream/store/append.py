@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 import polars as pl
 
 from auditstream.errors import WatermarkMovedError
 from auditstream.store.advance import Clock, advance
-from auditstream.store.arrow import arrow_body, arrow_input, one_block
-from auditstream.store.columns import EVENTS
+from auditstream.store.arrow import arrow_input, join_bodies, one_block
 from auditstream.store.connection import Store
-from auditstream.store.sql import literal
+from auditstream.store.sealed import SENT, Sealed, seal
+from auditstream.store.sql import literal, moment
 from auditstream.store.watermark import read_watermark
 
 NONE: Final = -1
@@ -31,29 +33,42 @@ def append_events(
     *,
     clock: Clock = time.monotonic,
 ) -> None:
+    """Seal and append the events of a frame; see `seal` and `append_sealed`, which raise."""
+    append_sealed(store, stream, partition, expected, [seal(frame)], abandoned, clock=clock)
+
+
+def append_sealed(
+    store: Store,
+    stream: str,
+    partition: int,
+    expected: int | None,
+    events: Sequence[Sealed],
+    abandoned: threading.Event,
+    *,
+    clock: Clock = time.monotonic,
+) -> None:
     """Append events of one Kafka partition, provided that its watermark is `expected`.
 
-    `frame` has the columns of `EVENT_SCHEMA`, offsets ascending from above `expected`, holes
-    allowed; `expected` is None when nothing of the partition is stored. All rows get the newest
-    `ingested_at` among them. All land at once, after which the watermark is the last offset of the
-    frame; of several writers that append after the same watermark, one succeeds.
+    Offsets ascend from above `expected`, holes allowed; `expected` is None when nothing of the
+    partition is stored. All rows get the newest `ingested_at` among them. All land at once, after
+    which the watermark is the last offset of the events; of several writers that append after the
+    same watermark, one succeeds.
 
     Blocks until that is decided. `Store.append_seconds` bounds one statement, but a server that
     is away is waited for.
 
     Raises:
-        WatermarkMovedError: the watermark is another one; nothing of the frame was stored by this
+        WatermarkMovedError: the watermark is another one; nothing of the events was stored by this
             call. Read the partition again from the watermark.
-        AbandonedError: `abandoned` was set; the frame may have landed, or may land yet. Whoever
+        AbandonedError: `abandoned` was set; the events may have landed, or may land yet. Whoever
             appends next to the partition finds out by the watermark.
         StoreError: the server refused; nothing is known to be stored, the call can be repeated.
-        ValueError: the frame is not of one partition, not in order, or not of the table's types.
+        ValueError: the events are not of the partition, or not in order.
     """
-    _check(frame, stream, partition, expected)
-    arrived = frame["ingested_at"].max()
-    uniform = frame.with_columns(ingested_at=pl.lit(arrived, EVENTS["ingested_at"].dtype))
-    body = arrow_body(uniform, EVENTS)
-    statement = _statement(store.database, stream, partition, expected)
+    _check(events, stream, partition, expected)
+    body = join_bodies([part.body for part in events])
+    arrived = max(part.arrived for part in events)
+    statement = _statement(store.database, stream, partition, expected, arrived)
 
     def send(attempt: int) -> None:
         token = f"{stream}:{partition}:{NONE if expected is None else expected}:{attempt}"
@@ -67,21 +82,23 @@ def append_events(
         abandoned=abandoned,
         clock=clock,
     )
-    if watermark != frame["kafka_offset"][-1]:
+    if watermark != events[-1].last:
         raise WatermarkMovedError(
             f"{stream}, partition {partition}: an append after offset {expected} found the "
             f"watermark at {watermark}"
         )
 
 
-def _statement(database: str, stream: str, partition: int, expected: int | None) -> str:
+def _statement(
+    database: str, stream: str, partition: int, expected: int | None, arrived: datetime
+) -> str:
     # One scalar subquery, so that guard and ClickHouse partition come from one and the same state
     # of the table. The partition is the month of the append before, not that of this one: writers
     # that follow the same watermark then aim at the same partition even when a month begins
     # between them, or their tokens would not meet.
     return f"""\
-INSERT INTO {database}.events ({", ".join(EVENTS)}, partition_month)
-SELECT *, (
+INSERT INTO {database}.events ({", ".join(SENT)}, ingested_at, partition_month)
+SELECT *, {moment(arrived)}, (
     SELECT toStartOfMonth(max(ingested_at)) FROM {database}.events
     WHERE stream = {literal(stream)} AND kafka_partition = {partition}
     HAVING throwIf(
@@ -89,20 +106,20 @@ SELECT *, (
         'the watermark has moved'
     ) = 0
 )
-FROM {arrow_input(EVENTS)}
+FROM {arrow_input(SENT)}
 FORMAT ArrowStream"""
 
 
-def _check(frame: pl.DataFrame, stream: str, partition: int, expected: int | None) -> None:
+def _check(events: Sequence[Sealed], stream: str, partition: int, expected: int | None) -> None:
     where = f"an append to {stream}, partition {partition}"
-    if frame.is_empty():
+    after = NONE if expected is None else expected
+    if not events:
         raise ValueError(f"{where} needs at least one event")
-    if frame["stream"].unique().to_list() != [stream]:
-        raise ValueError(f"{where} has events of another stream")
-    if frame["kafka_partition"].unique().to_list() != [partition]:
-        raise ValueError(f"{where} has events of another partition")
-    offsets = frame["kafka_offset"]
-    if offsets[0] <= (NONE if expected is None else expected):
-        raise ValueError(f"{where} begins at offset {offsets[0]}, not after {expected}")
-    if not (offsets.diff().drop_nulls() > 0).all():
-        raise ValueError(f"{where} has offsets that do not ascend")
+    for part in events:
+        if part.stream != stream:
+            raise ValueError(f"{where} has events of another stream")
+        if part.partition != partition:
+            raise ValueError(f"{where} has events of another partition")
+        if part.first <= after:
+            raise ValueError(f"{where} begins at offset {part.first}, not after {after}")
+        after = part.last

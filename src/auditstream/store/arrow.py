@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Final
 
@@ -14,6 +14,9 @@ from auditstream.store.connection import SettingValue
 from auditstream.store.sql import literal
 
 ROWS_OF_A_BLOCK: Final = 100_000_000
+CATEGORIES: Final = "auditstream"
+MESSAGE_HEAD: Final = 8
+END: Final = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 _building: Final = threading.Lock()
 
@@ -42,21 +45,15 @@ def arrow_input(columns: Mapping[str, Column]) -> str:
     return f"input({literal(structure)})"
 
 
-def arrow_body(frame: pl.DataFrame, columns: Mapping[str, Column]) -> memoryview:
+def arrow_body(frame: pl.DataFrame, columns: Mapping[str, Column]) -> bytes:
     """Return the columns of a frame, in this order and cast to their dtypes, as an Arrow stream.
 
     Strings of which few repeat travel as dictionaries, which is what ClickHouse keeps them as:
-    that, and compressed buffers, made inserts of 50,000 events three times as fast. One body is
-    built at a time, since that takes several times its memory.
+    that, and compressed buffers, made inserts of 50,000 events three times as fast.
 
     Raises:
         ValueError: a column is missing, has a value of another type, or lacks one it must have.
     """
-    with _building:
-        return _build(frame, columns)
-
-
-def _build(frame: pl.DataFrame, columns: Mapping[str, Column]) -> memoryview:
     if missing := [name for name in columns if name not in frame.columns]:
         raise ValueError(f"the frame has no column {missing[0]}")
     try:
@@ -66,14 +63,40 @@ def _build(frame: pl.DataFrame, columns: Mapping[str, Column]) -> memoryview:
     for name, column in columns.items():
         if not column.nullable and ordered[name].null_count():
             raise ValueError(f"the frame lacks a value in column {name}")
-    # Categories of their own: the shared ones would keep every string ever seen.
     words = [
-        pl.col(name).cast(pl.Categorical(pl.Categories.random()))
+        pl.col(name).cast(pl.Categorical(pl.Categories(name, CATEGORIES)))
         for name, column in columns.items()
         if column.repeats
     ]
     body = BytesIO()
-    ordered.with_columns(words).rechunk().write_ipc_stream(
-        body, compression="lz4", compat_level=pl.CompatLevel.oldest()
+    # One at a time: it takes several times its memory, and categories of a name are one and the
+    # same as long as anybody holds them, with every string of it.
+    with _building:
+        ordered.with_columns(words).rechunk().write_ipc_stream(
+            body, compression="lz4", compat_level=pl.CompatLevel.oldest()
+        )
+    return body.getvalue()
+
+
+def join_bodies(bodies: Sequence[bytes]) -> list[memoryview]:
+    """Return Arrow streams of the same columns, at least one, as the pieces of one stream.
+
+    A stream is a schema, batches with the dictionaries that go before them, and an end; a
+    dictionary replaces the one before (https://arrow.apache.org/docs/format/Columnar.html).
+
+    Raises:
+        ValueError: the columns differ.
+    """
+    starts = [_schema_bytes(body) for body in bodies]
+    first = memoryview(bodies[0])[: starts[0]]
+    if any(body[:start] != first for body, start in zip(bodies, starts, strict=True)):
+        raise ValueError("streams of different columns cannot be joined")
+    batches = (
+        memoryview(body)[start : -len(END)] for body, start in zip(bodies, starts, strict=True)
     )
-    return body.getbuffer()
+    return [first, *batches, memoryview(END)]
+
+
+def _schema_bytes(body: bytes) -> int:
+    # A message begins with a mark of 4 bytes and the size of its metadata; a schema is no more.
+    return MESSAGE_HEAD + int.from_bytes(body[4:MESSAGE_HEAD], "little")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from io import BytesIO, RawIOBase
 from types import TracebackType
 from typing import Any, Final, TypeVar, cast
@@ -58,14 +58,19 @@ class Store:
         self._ask(lambda client: client.command(sql, settings=dict(settings or {})))
 
     def insert_arrow(
-        self, sql: str, body: memoryview, settings: Mapping[str, SettingValue] | None = None
+        self,
+        sql: str,
+        body: bytes | Sequence[memoryview],
+        settings: Mapping[str, SettingValue] | None = None,
     ) -> None:
-        """Run an INSERT that ends in FORMAT ArrowStream; `body` is the stream."""
+        """Run an INSERT that ends in FORMAT ArrowStream; `body` is the stream, or its pieces."""
         # In pieces: what the client cannot rewind it does not send again, and `command` would
         # decode all of the body in search of a SELECT.
         self._ask(
             lambda client: client.raw_insert(
-                "", insert_block=_pieces(sql, body), settings=dict(settings or {})
+                "",
+                insert_block=_pieces(sql, [memoryview(body)] if isinstance(body, bytes) else body),
+                settings=dict(settings or {}),
             )
         )
 
@@ -209,10 +214,11 @@ def connect(settings: Settings) -> Store:
     return Store(settings)
 
 
-def _pieces(sql: str, body: memoryview) -> Generator[bytes]:
+def _pieces(sql: str, body: Sequence[memoryview]) -> Generator[bytes]:
     yield f"{sql}\n".encode()
-    for start in range(0, len(body), PIECE_BYTES):
-        yield bytes(body[start : start + PIECE_BYTES])
+    for part in body:
+        for start in range(0, len(part), PIECE_BYTES):
+            yield bytes(part[start : start + PIECE_BYTES])
 
 
 def _root(error: BaseException) -> BaseException:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Final
 from zlib import crc32
 
@@ -12,7 +12,7 @@ import polars as pl
 from auditstream.contract.catalogue import Catalogue, shipped_catalogue
 from auditstream.store.columns import PAYLOAD, PAYLOAD_SCHEMA, Schema
 from auditstream.store.connection import Store
-from auditstream.store.sql import LONG_QUERY, literals, numbers, uuids
+from auditstream.store.sql import LONG_QUERY, literals, moment, numbers, uuids
 
 ROLE_KEY: Final = ("workspace_id", "entity_type", "entity_id", "subject_type", "subject_id")
 ROLE_SCHEMA: Final[Schema] = {
@@ -62,7 +62,7 @@ class StoredHistory:
         found = self._store.query_frame(
             f"SELECT {columns} FROM {self._events} AS e "
             f"WHERE e.workspace_id IN ({literals(places['workspace_id'].unique())}) "
-            f"AND e.occurred_at BETWEEN {_time(times[0])} AND {_time(times[-1])} "
+            f"AND e.occurred_at BETWEEN {moment(times[0])} AND {moment(times[-1])} "
             f"AND e.event_id IN ({uuids(places['event_id'])})",
             settings=LONG_QUERY,
         )
@@ -84,7 +84,7 @@ class StoredHistory:
         given = "(e.occurred_at, e.kafka_offset, e.role)"
         kept = f"groupArray({given})"
         if "since" in keys.columns:
-            since = f"e.occurred_at >= {_time(keys['since'].sort()[0])}"
+            since = f"e.occurred_at >= {moment(keys['since'].sort()[0])}"
             last = f"argMaxIf({given}, (e.occurred_at, e.kafka_offset), NOT {since})"
             kept = (
                 f"arrayConcat(groupArrayIf({given}, {since}), "
@@ -119,7 +119,3 @@ class StoredHistory:
 def _checksums(keys: pl.DataFrame) -> str:
     pairs = keys.select("entity_id", "subject_id").rows()
     return numbers(crc32(entity.encode()) ^ crc32(subject.encode()) for entity, subject in pairs)
-
-
-def _time(moment: datetime) -> str:
-    return f"toDateTime64('{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}', 6, 'UTC')"

@@ -74,7 +74,7 @@ def add_once(
         )
 
         def send(
-            attempt: int, state: int = state, statement: str = statement, body: memoryview = body
+            attempt: int, state: int = state, statement: str = statement, body: bytes = body
         ) -> None:
             token = f"{shelf.name}:{state}:{attempt}"
             store.insert_arrow(statement, body, one_block(token, store.append_seconds))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 LONG_QUERY: Final[Mapping[str, int]] = {
@@ -27,6 +28,11 @@ def literal(text: str) -> str:
 def literals(texts: Iterable[str]) -> str:
     """Return `texts` as string literals with commas between them."""
     return ", ".join(map(literal, texts))
+
+
+def moment(time: datetime) -> str:
+    """Return `time` as a literal of microseconds in UTC."""
+    return f"toDateTime64('{time.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}', 6, 'UTC')"
 
 
 def uuids(texts: Iterable[str]) -> str:

@@ -30,7 +30,7 @@ IMPORTER: Final = "legacy-importer"
 
 @dataclass(frozen=True)
 class Expected:
-    """What becomes of a story once all of it is stored: counts."""
+    """What becomes of a story once all is stored: counts; of alerts, those of a high level."""
 
     published: int
     stored: int

@@ -61,6 +61,16 @@ def make_app(settings: Settings, intake: Intake, datadir: str) -> faust.App:
         """Evaluate the rules that tell what has not happened."""
         await intake.watch_clock()
 
+    @app.task  # type: ignore[untyped-decorator]
+    async def watch_events() -> None:
+        """Evaluate rules over several events after appends."""
+        await intake.watch_events()
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def watch_rules() -> None:
+        """Take changed rules into force."""
+        await intake.watch_rules()
+
     @app.on_before_shutdown.connect
     async def drain(*_: Any, **__: Any) -> None:
         await intake.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol, TypeVar
 
@@ -13,15 +13,17 @@ import polars as pl
 import structlog
 
 from auditstream.errors import AbandonedError, AuditStreamError, WatermarkMovedError
-from auditstream.pipeline.records import Processed
 from auditstream.settings import Settings
-from auditstream.store.append import append_events
+from auditstream.store.append import append_sealed
 from auditstream.store.connection import Store
 from auditstream.store.rejects import append_rejects
+from auditstream.store.sealed import Sealed
 from auditstream.worker.assignment import Assignment
 from auditstream.worker.lane import Lane, Slice
 from auditstream.worker.memory import release_free_memory
 from auditstream.worker.metrics import metrics
+from auditstream.worker.pending import Pending
+from auditstream.worker.share import NOTHING, Share
 from auditstream.worker.source import Fetch, RecordSource
 
 T = TypeVar("T")
@@ -38,16 +40,13 @@ MAX_RETRY_SECONDS: Final = 30.0
 
 
 class Follower(Protocol):
-    """Looks at what the table holds: once a partition is assigned, and after each append to it.
-
-    The watermark is not committed and the next append of the partition does not begin before.
-    """
+    """Looks at what the table holds: once a partition is assigned, and after each append to it."""
 
     async def resumed(self, assignment: Assignment, abandoned: threading.Event) -> None:
         """Look at what was appended last, perhaps by a worker that crashed then."""
 
-    async def appended(self, events: pl.DataFrame, abandoned: threading.Event) -> None:
-        """Look at what was just appended."""
+    def appended(self, candidates: Sequence[pl.DataFrame]) -> None:
+        """Look at what was just appended, soon."""
 
 
 class AppendLoop:
@@ -78,27 +77,21 @@ class AppendLoop:
             and not self._lanes[partition].draining
         }
 
-    def frames(self) -> list[pl.DataFrame]:
-        """Return the events that are not yet in the table; callable from any thread."""
-        return [frame for lane in list(self._lanes.values()) for frame in lane.frames()]
+    def pending(self) -> list[Pending]:
+        """Return what must be known of events that are not yet in the table; on any thread."""
+        return [item for lane in list(self._lanes.values()) for item in lane.pending()]
 
-    def add(self, fetch: Fetch, processed: Processed, delivered: asyncio.Future[None]) -> None:
+    def add(
+        self, fetch: Fetch, shares: Mapping[int, Share], delivered: asyncio.Future[None]
+    ) -> None:
         """Queue what became of a fetch; shares of partitions given up meanwhile are dropped."""
         backlog = len(fetch.records) >= self._settings.fetch_rows
         patience = BACKLOG_PATIENCE if backlog else 1.0
         due = time.monotonic() + self._settings.append_seconds * patience
         ends = dict(zip(fetch.records.partitions, fetch.records.offsets, strict=True))
-        events = _by_partition(processed.events)
-        rejects = _by_partition(processed.rejects)
         for partition in self.current(fetch):
-            share = Slice(
-                events=events.get(partition, processed.events.clear()),
-                rejects=rejects.get(partition, processed.rejects.clear()),
-                next_offset=ends[partition] + 1,
-                delivered=delivered,
-                due=due,
-            )
-            self._lanes[partition].add(share)
+            share = shares.get(partition, NOTHING)
+            self._lanes[partition].add(Slice(share, ends[partition] + 1, delivered, due))
         self._report_rows()
 
     async def room(self) -> None:
@@ -177,25 +170,28 @@ class AppendLoop:
         """Make the slices durable: alerts and rejects first, then the events past them."""
         for item in taken:
             await asyncio.shield(item.delivered)
-        rejects = pl.concat([item.rejects for item in taken])
+        shares = [item.share for item in taken]
+        rejects = pl.concat([share.rejects for share in shares])
         if rejects.height:
             await self.store_it(
                 lambda: append_rejects(self._store, rejects, lane.abandoned), lane.abandoned
             )
             for reason, count in rejects["reason"].value_counts().iter_rows():
                 metrics.events_rejected.labels(reason).inc(count)
-        events = pl.concat([item.events for item in taken])
-        if events.height:
+        events = [share.events for share in shares if share.events is not None]
+        if events:
             with metrics.append_seconds.time():
                 await self.store_it(lambda: self._append(lane, events), lane.abandoned)
             release_free_memory()
-            lane.watermark = events["kafka_offset"][-1]
-            metrics.events_stored.inc(events.height)
-            await self._follower.appended(events, lane.abandoned)
+            lane.watermark = events[-1].last
+            metrics.events_stored.inc(sum(part.rows for part in events))
+            self._follower.appended(
+                [share.candidates for share in shares if share.candidates is not None]
+            )
 
-    def _append(self, lane: Lane, events: pl.DataFrame) -> None:
+    def _append(self, lane: Lane, events: Sequence[Sealed]) -> None:
         held = lane.assignment
-        append_events(
+        append_sealed(
             self._store, held.stream, held.partition, lane.watermark, events, lane.abandoned
         )
 
@@ -228,20 +224,6 @@ class AppendLoop:
     def _report_rows(self) -> None:
         metrics.rows_pending.set(self._rows())
         self._shrunk.set()
-
-
-def _by_partition(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:
-    """Split a frame, each part in the order of offsets; copies nothing that is so already."""
-    partitions = frame["kafka_partition"].unique().to_list()
-    if len(partitions) == 1:
-        parts = {partitions[0]: frame}
-    else:
-        parts = {p: frame.filter(pl.col("kafka_partition") == p) for p in partitions}
-    return {p: _in_order(part) for p, part in parts.items()}
-
-
-def _in_order(part: pl.DataFrame) -> pl.DataFrame:
-    return part if part["kafka_offset"].is_sorted() else part.sort("kafka_offset")
 
 
 def _where(lane: Lane) -> dict[str, object]:

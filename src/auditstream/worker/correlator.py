@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -31,6 +30,9 @@ log = structlog.get_logger("auditstream.correlator")
 
 _TEXTS: Final = {name: dtype for name, dtype in EVENT_SCHEMA.items() if dtype == pl.String}
 
+HIT: Final = "hit:"
+"""Begins the name of a column that tells which candidates meet a rule."""
+
 CATCH_UP: Final = timedelta(minutes=15)
 """How far back a worker that is assigned a partition evaluates again: a crash may have come
 between an append and its evaluation. The ids of the alerts are the same."""
@@ -53,25 +55,50 @@ class Correlator:
         self._clock = ScheduledRules(linked, predicates, ask, store.database)
         self._candidates = [rule for rule in rules.rules if rule.name in self._engine.candidates]
         self._matcher = Matcher(self._candidates)
-        self._matching = threading.Lock()
 
     @property
     def idle(self) -> bool:
         """Whether there is no rule to be evaluated after an append."""
         return not self._candidates
 
-    def after_append(self, events: pl.DataFrame, now: datetime) -> tuple[Alert, ...]:
-        """Return the alerts for which appended events give cause."""
-        with self._matching:
-            found = self._matcher.match(events)
-        hits = {}
+    def candidates(self, events: pl.DataFrame) -> pl.DataFrame | None:
+        """Return what must be known of the events that give cause to an evaluation, if any do.
+
+        Asks nothing of the store; for one thread at a time.
+        """
+        found = self._matcher.match(events)
+        if not found:
+            return None
+        met = np.zeros((events.height, len(self._candidates)), np.bool_)
         for number, rows in found.items():
-            met = np.zeros(events.height, np.bool_)
-            met[rows] = True
-            hits[self._candidates[number].name] = pl.Series(met)
-        if not hits:
-            return ()
-        return self._alerts(lambda: self._engine.evaluate(events, hits), now)
+            met[rows, number] = True
+        some = np.flatnonzero(met.any(axis=1))
+        flags = {
+            f"{HIT}{rule.name}": met[some, number] for number, rule in enumerate(self._candidates)
+        }
+        kept = events.select(self._engine.columns)[some.tolist()]
+        return kept.hstack(pl.DataFrame(flags).get_columns())
+
+    def joined(self, candidates: Sequence[pl.DataFrame]) -> pl.DataFrame:
+        """Return candidates as one; those found under rules in force before keep what is asked."""
+        wanted = {name: EVENT_SCHEMA[name] for name in self._engine.columns}
+        wanted |= {f"{HIT}{rule.name}": pl.Boolean() for rule in self._candidates}
+        rows = pl.concat(candidates, how="diagonal")
+        return rows.select(
+            (pl.col(name).fill_null(value=False) if name.startswith(HIT) else pl.col(name))
+            if name in rows.columns
+            else pl.lit(False if name.startswith(HIT) else None, dtype).alias(name)
+            for name, dtype in wanted.items()
+        )
+
+    def evaluate(self, candidates: pl.DataFrame, now: datetime) -> tuple[Alert, ...]:
+        """Return the alerts for which stored events, see `candidates`, give cause."""
+        hits = {
+            rule.name: candidates[f"{HIT}{rule.name}"]
+            for rule in self._candidates
+            if candidates[f"{HIT}{rule.name}"].any()
+        }
+        return self._alerts(lambda: self._engine.evaluate(candidates, hits), now)
 
     def catch_up(self, stream: str, partition: int, now: datetime) -> tuple[Alert, ...]:
         """Return the alerts of what was appended to a partition last, by whichever worker."""

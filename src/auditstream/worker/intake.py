@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import polars as pl
@@ -16,7 +17,6 @@ import structlog
 
 from auditstream.contract.alert import Alert
 from auditstream.errors import AbandonedError, ServiceUnavailableError, StoreError
-from auditstream.pipeline.pipeline import Pipeline
 from auditstream.pipeline.records import Batch, Processed
 from auditstream.settings import Settings
 from auditstream.store.alerts import append_alerts
@@ -29,14 +29,23 @@ from auditstream.worker.assignment import Assignment
 from auditstream.worker.correlator import Correlator
 from auditstream.worker.metrics import metrics
 from auditstream.worker.outbox import Outbox
-from auditstream.worker.pending import PendingHistory
+from auditstream.worker.pending import Memory, PendingHistory
 from auditstream.worker.positions import Ledger
 from auditstream.worker.quarantine import process_all, read_all
+from auditstream.worker.rule_book import RuleBook
+from auditstream.worker.share import share_out
 from auditstream.worker.source import Fetch, RecordSource
 
 log = structlog.get_logger("auditstream.intake")
 
 CLOCK_SECONDS: Final = 30.0
+RULES_SECONDS: Final = 5.0
+"""How often rule files are looked at."""
+
+REST: Final = 4.0
+"""While reading lags: how much longer the store is left alone than an evaluation has taken."""
+
+MAX_REST_SECONDS: Final = 60.0
 NO_REJECTS: Final = pl.DataFrame(schema=REJECT_SCHEMA)
 RETRY_SECONDS: Final = 0.5
 MAX_RETRY_SECONDS: Final = 10.0
@@ -50,18 +59,17 @@ class Intake:
     meanwhile.
     """
 
-    def __init__(
-        self, settings: Settings, store: Store, pipeline: Pipeline, correlator: Correlator
-    ) -> None:
+    def __init__(self, settings: Settings, store: Store, rules: RuleBook) -> None:
         self.source = RecordSource(settings, lambda stream: read_ledger(store, stream))
         self._settings = settings
         self._store = store
-        self._pipeline = pipeline
-        self._correlator = correlator
+        self._rules = rules
+        self._candidates: list[pl.DataFrame] = []
+        self._found = asyncio.Event()
         self._lanes = AppendLoop(settings, store, self.source, self)
-        self._history = PendingHistory(
-            StoredHistory(store, pipeline.catalogue), self._lanes.frames, pipeline.catalogue
-        )
+        catalogue = rules.in_force.pipeline.catalogue
+        self._memory = Memory(catalogue)
+        self._history = PendingHistory(StoredHistory(store, catalogue), self._lanes.pending)
         self._outbox = Outbox(settings)
         self._reader = ThreadPoolExecutor(1, "read")
         self._thread = ThreadPoolExecutor(1, "process")
@@ -89,7 +97,7 @@ class Intake:
         await self._lanes.room()
         self._lagging = len(fetch.records) >= self._settings.fetch_rows
         read = asyncio.get_running_loop().run_in_executor(
-            self._reader, read_all, self._pipeline, fetch.records
+            self._reader, read_all, self._rules.in_force.pipeline, fetch.records
         )
         before, self._turn = self._turn, None
         if before is not None:
@@ -98,14 +106,45 @@ class Intake:
 
     async def resumed(self, assignment: Assignment, abandoned: threading.Event) -> None:
         """Raise the alerts over several events of what was appended to a partition last."""
-        held = assignment
-        await self._correlate(
-            lambda now: self._correlator.catch_up(held.stream, held.partition, now), abandoned
-        )
+        held, correlator = assignment, self._rules.in_force.correlator
+        if not correlator.idle:
+            await self._correlate(
+                lambda now: correlator.catch_up(held.stream, held.partition, now), abandoned
+            )
 
-    async def appended(self, events: pl.DataFrame, abandoned: threading.Event) -> None:
-        """Raise the alerts over several events to which an append gives cause."""
-        await self._correlate(lambda now: self._correlator.after_append(events, now), abandoned)
+    def appended(self, candidates: Sequence[pl.DataFrame]) -> None:
+        """Note events that give cause to evaluate rules over several events."""
+        self._candidates += candidates
+        if candidates:
+            self._found.set()
+
+    async def watch_events(self) -> None:
+        """Raise the alerts over several events after appends, as long as the worker runs.
+
+        While reading lags, the store is asked for a share of the time only, for more events at
+        once. What is not evaluated when the worker ends, is by the next one: see `resumed`.
+        """
+        while not self._stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._found.wait(), RETRY_SECONDS)
+            self._found.clear()
+            candidates, self._candidates = self._candidates, []
+            if not candidates:
+                continue
+            correlator = self._rules.in_force.correlator
+            began = time.monotonic()
+            rows = correlator.joined(candidates)
+            with suppress(AbandonedError):
+                await self._correlate(partial(correlator.evaluate, rows), self._given_up)
+            took = time.monotonic() - began
+            if self._lagging:
+                rest = min(took * REST, MAX_REST_SECONDS)
+                await asyncio.to_thread(self._stopping.wait, rest)
+
+    async def watch_rules(self) -> None:
+        """Take changed rules into force between two fetches, as long as the worker runs."""
+        while not await asyncio.to_thread(self._stopping.wait, RULES_SECONDS):
+            await asyncio.to_thread(self._rules.changed)
 
     def raise_alerts(self, alerts: Sequence[Alert]) -> None:
         """Send alerts to their topic and make them rows; callable from any other thread.
@@ -132,19 +171,14 @@ class Intake:
             if self._lagging or not self.source.holds_partitions:
                 continue
             with suppress(AbandonedError):
-                await self._correlate(
-                    lambda now: self._correlator.due(now, now), self._given_up, always=True
-                )
+                correlator = self._rules.in_force.correlator
+                await self._correlate(partial(_due, correlator), self._given_up)
 
     async def _correlate(
         self,
         find: Callable[[datetime], tuple[Alert, ...]],
         abandoned: threading.Event,
-        *,
-        always: bool = False,
     ) -> None:
-        if self._correlator.idle and not always:
-            return
         alerts = await self._lanes.store_it(lambda: find(datetime.now(UTC)), abandoned)
         await self._raise(alerts)
 
@@ -172,7 +206,14 @@ class Intake:
         processed = await self._process(fetch, await read)
         if processed is not None:
             delivered = asyncio.ensure_future(self._deliver(processed))
-            self._lanes.add(fetch, processed, delivered)
+            shares = await asyncio.get_running_loop().run_in_executor(
+                self._thread,
+                share_out,
+                processed,
+                self._memory,
+                self._rules.in_force.correlator.candidates,
+            )
+            self._lanes.add(fetch, shares, delivered)
             metrics.events_repeated.inc(processed.duplicates)
 
     async def _process(self, fetch: Fetch, read: Batch | None) -> Processed | None:
@@ -185,7 +226,7 @@ class Intake:
                     return await asyncio.get_running_loop().run_in_executor(
                         self._thread,
                         process_all,
-                        self._pipeline,
+                        self._rules.in_force.pipeline,
                         records,
                         self._history,
                         read if records is fetch.records else None,
@@ -212,6 +253,10 @@ class Intake:
         await self._lanes.store_it(
             lambda: append_alerts(self._store, alerts, self._given_up), self._given_up
         )
+
+
+def _due(correlator: Correlator, now: datetime) -> tuple[Alert, ...]:
+    return correlator.due(now, now)
 
 
 def read_ledger(store: Store, stream: str) -> Ledger:

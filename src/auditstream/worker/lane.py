@@ -7,11 +7,10 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from functools import cached_property
-
-import polars as pl
 
 from auditstream.worker.assignment import Assignment
+from auditstream.worker.pending import Pending
+from auditstream.worker.share import Share
 
 
 @dataclass(frozen=True)
@@ -22,21 +21,10 @@ class Slice:
     append move the watermark past them. `since` is when the fetch was taken, monotonic seconds.
     """
 
-    events: pl.DataFrame
-    rejects: pl.DataFrame
+    share: Share
     next_offset: int
     delivered: asyncio.Future[None]
     due: float
-
-    @property
-    def rows(self) -> int:
-        """Rows held in memory."""
-        return self.events.height + self.rejects.height
-
-    @cached_property
-    def size(self) -> int:
-        """Bytes held in memory, about."""
-        return int(self.events.estimated_size() + self.rejects.estimated_size())
 
 
 class Lane:
@@ -56,16 +44,17 @@ class Lane:
     @property
     def rows(self) -> int:
         """Rows that are not yet in the table."""
-        return sum(item.rows for item in self._slices) + sum(item.rows for item in self._in_flight)
+        return sum(item.share.rows for item in (*self._in_flight, *self._slices))
 
     @property
     def size(self) -> int:
         """Bytes that are not yet in the table, about."""
-        return sum(item.size for item in (*self._in_flight, *self._slices))
+        return sum(item.share.size for item in (*self._in_flight, *self._slices))
 
-    def frames(self) -> list[pl.DataFrame]:
-        """Return the events that are not yet in the table."""
-        return [item.events for item in (*self._in_flight, *self._slices) if item.events.height]
+    def pending(self) -> list[Pending]:
+        """Return what must be known of the events that are not yet in the table."""
+        shares = (item.share for item in (*self._in_flight, *self._slices))
+        return [share.pending for share in shares if share.pending is not None]
 
     def add(self, item: Slice) -> None:
         """Queue a slice; it follows those queued before."""
@@ -103,9 +92,9 @@ class Lane:
             return []
         taken: list[Slice] = []
         total = 0
-        while self._slices and (not taken or total + self._slices[0].rows <= rows):
+        while self._slices and (not taken or total + self._slices[0].share.rows <= rows):
             taken.append(self._slices.popleft())
-            total += taken[-1].rows
+            total += taken[-1].share.rows
         self._in_flight = taken
         return taken
 

@@ -55,11 +55,13 @@ class Outbox:
 
         Does not block the event loop. Waits while Kafka is away.
         """
-        alert_records = ((self._alerts_topic, *encode_alert(alert)) for alert in alerts)
-        await self._send_all(list(alert_records))
+        await self._send_all(await asyncio.to_thread(self._encoded, alerts))
         rejects = rejects.with_columns(pl.col("kafka_timestamp").to_physical())
         for part in rejects.iter_slices(100):
             await self._send_all([self._reject_record(row) for row in part.iter_rows(named=True)])
+
+    def _encoded(self, alerts: Sequence[Alert]) -> list[_Record]:
+        return [(self._alerts_topic, *encode_alert(alert)) for alert in alerts]
 
     async def _send_all(self, records: Iterable[_Record]) -> None:
         waiting = list(records)

@@ -3,15 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import polars as pl
 
 from auditstream.contract.catalogue import Catalogue
-from auditstream.pipeline.history import PAYLOAD, ROLE_KEY, History
+from auditstream.pipeline.history import ROLE_KEY, History
 from auditstream.pipeline.look_up import ROLE_SCHEMA, subject
+from auditstream.store.columns import PAYLOAD_SCHEMA
 
-Frames = Callable[[], Sequence[pl.DataFrame]]
-"""Returns the events that are not yet in the table, as frames of the pipeline's columns."""
+
+class Pending(NamedTuple):
+    """What later events must know of events that are not yet in the table.
+
+    `ids` are hashes of their event ids, `roles` has the columns `ROLE_SCHEMA` for each that gives
+    or removes a role; `read` returns the columns `PAYLOAD` of all.
+    """
+
+    ids: pl.Series
+    roles: pl.DataFrame
+    read: Callable[[], pl.DataFrame]
+
+
+class Memory:
+    """Makes out of events what must be known of them while they are pending."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        removals = [
+            action.name
+            for action in catalogue.actions.values()
+            if action.roles and "role" not in action.fields
+        ]
+        touches = pl.col("role").is_not_null() | pl.col("action").is_in(removals)
+        self._touched = (pl.col("outcome") == "success") & touches
+
+    def of(self, events: pl.DataFrame, read: Callable[[], pl.DataFrame]) -> Pending:
+        """Return what must be known of events, whose `PAYLOAD` is what `read` returns."""
+        roles = events.filter(self._touched).with_columns(*subject()).select(list(ROLE_SCHEMA))
+        return Pending(events["event_id"].hash(), roles, read)
 
 
 class PendingHistory:
@@ -21,34 +50,24 @@ class PendingHistory:
     and never missed.
     """
 
-    def __init__(self, stored: History, pending: Frames, catalogue: Catalogue) -> None:
+    def __init__(self, stored: History, pending: Callable[[], Sequence[Pending]]) -> None:
         self._stored = stored
         self._pending = pending
-        self._removals = [
-            action.name
-            for action in catalogue.actions.values()
-            if action.roles and "role" not in action.fields
-        ]
 
     def events_by_id(self, event_ids: pl.Series, id_minutes: pl.Series) -> pl.DataFrame:
         """Return stored and pending events that have one of the ids; see `History`."""
         wanted = pl.DataFrame({"event_id": event_ids.unique()})
+        hashes = event_ids.hash().implode()
         pending = [
-            frame.select(PAYLOAD).join(wanted, on="event_id", how="semi")
-            for frame in self._pending()
+            item.read().join(wanted, on="event_id", how="semi")
+            for item in self._pending()
+            if item.ids.is_in(hashes).any()
         ]
-        return pl.concat([*pending, self._stored.events_by_id(event_ids, id_minutes)])
+        stored = self._stored.events_by_id(event_ids, id_minutes)
+        return pl.concat([*pending, stored.cast(pl.Schema(PAYLOAD_SCHEMA))])
 
     def roles(self, keys: pl.DataFrame) -> pl.DataFrame:
         """Return stored and pending roles under the keys; see `History`."""
-        touched = (pl.col("outcome") == "success") & (
-            pl.col("role").is_not_null() | pl.col("action").is_in(self._removals)
-        )
-        pending = [
-            frame.filter(touched)
-            .with_columns(*subject())
-            .select(list(ROLE_SCHEMA))
-            .join(keys, on=ROLE_KEY, how="semi")
-            for frame in self._pending()
-        ]
-        return pl.concat([*pending, self._stored.roles(keys).select(list(ROLE_SCHEMA))])
+        pending = pl.concat([pl.DataFrame(schema=ROLE_SCHEMA), *(p.roles for p in self._pending())])
+        found = pending.join(keys, on=ROLE_KEY, how="semi")
+        return pl.concat([found, self._stored.roles(keys).select(list(ROLE_SCHEMA))])

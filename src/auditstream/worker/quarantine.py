@@ -8,12 +8,12 @@ import polars as pl
 import structlog
 
 from auditstream.errors import AuditStreamError
-from auditstream.pipeline.history import History
+from auditstream.pipeline.history import PAYLOAD, History
 from auditstream.pipeline.pipeline import Pipeline
 from auditstream.pipeline.records import Batch, Processed, Records
 from auditstream.pipeline.rejects import Rejection, reject_frame
 from auditstream.store.columns import EVENT_SCHEMA
-from auditstream.worker.pending import PendingHistory
+from auditstream.worker.pending import Memory, PendingHistory
 
 log = structlog.get_logger("auditstream.quarantine")
 
@@ -49,7 +49,8 @@ def process_all(
         log.warning("pipeline_failed", records=len(records), error=repr(error))
     middle = len(records) // 2
     first = process_all(pipeline, records.part(0, middle), history)
-    seen = PendingHistory(history, lambda: [first.events], pipeline.catalogue)
+    pending = Memory(pipeline.catalogue).of(first.events, lambda: first.events.select(PAYLOAD))
+    seen = PendingHistory(history, lambda: [pending])
     second = process_all(pipeline, records.part(middle, len(records)), seen)
     return Processed(
         events=pl.concat([first.events, second.events]),

@@ -17,13 +17,12 @@ import structlog
 from prometheus_client import start_http_server
 
 from auditstream.pipeline.pipeline import Pipeline
-from auditstream.rules.load import load_rules
 from auditstream.settings import Settings
 from auditstream.store.connection import connect
 from auditstream.worker.app import Reading, make_app
-from auditstream.worker.correlator import Correlator
 from auditstream.worker.intake import Intake
 from auditstream.worker.registry import schema_source
+from auditstream.worker.rule_book import RuleBook
 from auditstream.worker.watch import watched
 
 STOP_MARGIN: Final = 3.0
@@ -35,17 +34,17 @@ def run(settings: Settings) -> None:
 
     Raises:
         ConfigurationError: a setting names a file that is missing or wrong.
-        RuleError, ContractError: a rule or the catalogue is wrong.
+        ContractError: the catalogue is wrong.
         SystemExit: at the end; not 0 when the worker failed.
     """
     configure_logs()
     if settings.metrics_port:
         start_http_server(settings.metrics_port, "127.0.0.1")
-    pipeline = Pipeline.from_settings(settings, schema_source(settings))
-    rules = load_rules(settings.rules_dir, catalogue=pipeline.catalogue)
+    pipeline = Pipeline.from_settings(settings, schema_source(settings), rules=())
     store = connect(settings)
+    rules = RuleBook(settings.rules_dir, pipeline, store)
     with tempfile.TemporaryDirectory(prefix="auditstream-") as datadir, closing(store):
-        intake = Intake(settings, store, pipeline, Correlator(store, rules))
+        intake = Intake(settings, store, rules)
         app = make_app(settings, intake, datadir)
         # What was imported stays: no collection need look at it again.
         gc.freeze()
@@ -57,7 +56,7 @@ def run(settings: Settings) -> None:
         )
         limit = settings.drain_seconds + STOP_MARGIN
         threading.Thread(target=end_in_time, args=(worker, intake, limit), daemon=True).start()
-        with watched(settings, store, intake):
+        with watched(settings, store, intake, rules):
             worker.execute_from_commandline()
 
 

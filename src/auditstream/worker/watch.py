@@ -15,12 +15,13 @@ from auditstream.publish.values import Actor, Ref, Workspace
 from auditstream.settings import Settings
 from auditstream.store.connection import Store
 from auditstream.worker.intake import Intake
+from auditstream.worker.rule_book import RuleBook
 
 log = structlog.get_logger("auditstream.watch")
 
 
 @contextmanager
-def watched(settings: Settings, store: Store, intake: Intake) -> Iterator[None]:
+def watched(settings: Settings, store: Store, intake: Intake, rules: RuleBook) -> Iterator[None]:
     """Measure health, and send canaries where the settings say so, while the block runs.
 
     Every worker of a group does; what several of them find is one alert, since the ids are those
@@ -39,6 +40,7 @@ def watched(settings: Settings, store: Store, intake: Intake) -> Iterator[None]:
             intake.raise_alerts,
             bounds,
             lag=lambda: {settings.events_topic: intake.source.lag},
+            errors=lambda: rules.errors,
             say=lambda text: log.warning("health_unknown", error=text),
         )
         threads.append(threading.Thread(target=monitor.run, args=(stop,), daemon=True))

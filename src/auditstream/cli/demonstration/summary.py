@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import polars as pl
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.syntax import Syntax
@@ -22,6 +23,7 @@ from auditstream.store.connection import Store
 NARROW: Final = 80
 WIDE: Final = 110
 BAR: Final = 24
+URGENT: Final = ("critical", "high")
 SHOWN_ALERTS: Final = 20
 ANSWER_ROWS: Final = 8
 
@@ -94,21 +96,23 @@ def _events(counts: Counts, catalogue: Catalogue) -> RenderableType:
 def _alerts(store: Store) -> RenderableType:
     rows = store.query_frame(
         "SELECT toString(level) AS level, occurred_at, sentence "
-        "FROM {database:Identifier}.alerts ORDER BY occurred_at, alert_id",
+        "FROM {database:Identifier}.alerts ORDER BY alerts.level DESC, occurred_at, alert_id",
         {"database": store.database},
     )
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for row in rows.head(SHOWN_ALERTS).iter_rows(named=True):
+    shown = rows.filter(pl.col("level").is_in(URGENT)).head(SHOWN_ALERTS)
+    for row in shown.iter_rows(named=True):
         level = str(row["level"])
         moment = f"{row['occurred_at']:%a %d %b %H:%M}"
         table.add_row(
             Text(f" {level.upper()} ", style=STYLES.get(level, "")),
             Text(printable(f"{row['sentence']}  ({moment} UTC)")),
         )
-    more = rows.height - SHOWN_ALERTS
-    return Group(table, *([Text(f"and {more} more", style="dim")] if more > 0 else []))
+    rest = rows[shown.height :]["level"].value_counts().sort("count")
+    others = ", ".join(f"{count} {level}" for level, count in rest.iter_rows())
+    return Group(table, *([Text(f"and others: {others}", style="dim")] if others else []))
 
 
 def _rejected(store: Store, width: int) -> RenderableType:

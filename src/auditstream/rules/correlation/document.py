@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
 
 from auditstream.contract.catalogue import Severity
+from auditstream.rules.case import CaseSection
 from auditstream.rules.correlation.timespan import parse_timespan
 
 
@@ -114,7 +115,7 @@ class OwnSection(_Section):
     runbook: Text | None = None
     window: Timespan | None = None
     route: Names = []
-    cases: list[dict[str, Any]] = []
+    cases: list[CaseSection] = []
     first_seen: FirstSeenSection | None = None
     absence: AbsenceSection | None = None
     silence: SilenceSection | None = None

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Final
 
 import polars as pl
 
 from auditstream.rules.correlation.compile import Compiler
+from auditstream.rules.correlation.familiar import Familiar
 from auditstream.rules.correlation.link import Linked, references
 from auditstream.rules.correlation.match import Match
 from auditstream.rules.correlation.model import (
@@ -16,6 +18,7 @@ from auditstream.rules.correlation.model import (
     CompoundRule,
     Correlation,
     EffectiveAccess,
+    FirstSeen,
 )
 from auditstream.rules.correlation.plausible import plausible
 from auditstream.rules.correlation.scope import (
@@ -28,6 +31,21 @@ from auditstream.rules.correlation.scope import (
 )
 from auditstream.rules.correlation.search import Ask, Question, search
 
+PLACE: Final = (
+    "stream",
+    "kafka_partition",
+    "kafka_offset",
+    "occurred_at",
+    "workspace_id",
+    "entity_type",
+    "entity_id",
+    "group_id",
+)
+"""Columns of an event that tell where it is, when it was, and which group it is about."""
+
+MAX_CAUGHT_UP: Final = 100_000
+"""Events of a partition, the newest, that are looked at again when it is taken over."""
+
 
 class CorrelationEngine:
     """Rules over several events, evaluated for the windows that hold appended events.
@@ -36,9 +54,9 @@ class CorrelationEngine:
     single-event rule. Events that occurred before `since` are left out, and so are hits before
     it: enabling a rule on an old table raises no alert for what was there.
 
-    Nothing is kept between calls. An evaluation that is repeated, after a crash for example, finds
-    alerts of the same ids. Of two workers that append at the same time, the one that evaluates last
-    sees the events of both.
+    Nothing is kept between calls but which values are known, see `Familiar`. An evaluation that is
+    repeated, after a crash for example, finds alerts of the same ids. Of two workers that append at
+    the same time, the one that evaluates last sees the events of both.
     """
 
     def __init__(
@@ -55,6 +73,7 @@ class CorrelationEngine:
         self._ask = ask
         self._database = database
         self._since = since
+        self._familiar = Familiar()
         self._rules = {
             rule.header.name: rule for rule in linked.rules.values() if not waits(rule, linked)
         }
@@ -63,6 +82,22 @@ class CorrelationEngine:
     def candidates(self) -> frozenset[str]:
         """The single-event rules whose hits call for an evaluation."""
         return frozenset[str]().union(*(self._linked.leaves(r) for r in self._rules.values()))
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of appended events that an evaluation looks at."""
+        wanted = {*PLACE}
+        for rule in self._rules.values():
+            match rule:
+                case Correlation():
+                    wanted |= {
+                        rule.column(field, name) for field in rule.group_by for name in rule.rules
+                    }
+                case FirstSeen():
+                    wanted |= {*rule.group_by, *rule.values}
+                case _:
+                    pass
+        return sorted(wanted)
 
     def evaluate(self, appended: pl.DataFrame, hits: Mapping[str, pl.Series]) -> list[Match]:
         """Return the matches of rules of which an appended event meets one.
@@ -80,7 +115,11 @@ class CorrelationEngine:
             if question is not None:
                 questions.append(question)
         left = plausible(self._linked, self._predicates, self._ask, questions)
-        return search(self._compiler, self._ask, left)
+        matches = search(self._compiler, self._ask, left)
+        for rule in self._rules.values():
+            if isinstance(rule, FirstSeen):
+                self._familiar.learn(rule, self._rows(rule, appended, hits))
+        return matches
 
     def catch_up(self, stream: str, partition: int, back: timedelta) -> list[Match]:
         """Return the matches of the events of a partition that were stored last.
@@ -95,9 +134,11 @@ class CorrelationEngine:
         names = sorted(self.candidates)
         met = [f"({self._predicates[name]}) AS hit_{number}" for number, name in enumerate(names)]
         found = self._ask(
-            f"SELECT e.*, {', '.join(met)} FROM {events} WHERE {place} AND e.ingested_at >= ("
+            f"SELECT {', '.join(f'e.{name}' for name in self.columns)}, {', '.join(met)} "
+            f"FROM {events} WHERE {place} AND e.ingested_at >= ("
             f"SELECT max(ingested_at) FROM {events} WHERE {place}) - toIntervalMicrosecond("
-            f"{length(back)}) AND ({' OR '.join(f'hit_{n}' for n in range(len(names)))})"
+            f"{length(back)}) AND ({' OR '.join(f'hit_{n}' for n in range(len(names)))}) "
+            f"ORDER BY e.kafka_offset DESC LIMIT {MAX_CAUGHT_UP}"
         )
         hits = {name: found[f"hit_{number}"].cast(pl.Boolean) for number, name in enumerate(names)}
         return self.evaluate(found, hits) if found.height else []
@@ -105,10 +146,9 @@ class CorrelationEngine:
     def _question(
         self, rule: CompoundRule, appended: pl.DataFrame, hits: Mapping[str, pl.Series]
     ) -> Question | None:
-        met = [hits[name] for name in sorted(self._linked.leaves(rule)) if name in hits]
-        if not met:
-            return None
-        rows = appended.filter(pl.any_horizontal(met) & (pl.col("occurred_at") >= self._since))
+        rows = self._rows(rule, appended, hits)
+        if isinstance(rule, FirstSeen):
+            rows = self._familiar.unknown(rule, rows)
         if rows.is_empty():
             return None
         moments = rows["occurred_at"].dt.epoch("us").to_list()
@@ -121,18 +161,35 @@ class CorrelationEngine:
                 database=self._database,
                 hits=(max(min(moments), microseconds(self._since)), max(moments) + ahead),
                 read=stretches(moments, reach, ahead),
-                groups=self._groups(rule, appended, hits),
+                groups=self._groups(rule, appended, hits, rows),
                 workspaces=workspaces if _within_workspaces(rule, self._linked) else None,
                 homes=workspaces,
                 new=_new(rows),
+                touched=_groups_of(rows) if isinstance(rule, EffectiveAccess) else None,
             ),
         )
 
-    def _groups(
+    def _rows(
         self, rule: CompoundRule, appended: pl.DataFrame, hits: Mapping[str, pl.Series]
+    ) -> pl.DataFrame:
+        """Return the appended events that meet a rule on which this one rests."""
+        met = [hits[name] for name in sorted(self._linked.leaves(rule)) if name in hits]
+        if not met:
+            return appended.clear()
+        return appended.filter(pl.any_horizontal(met) & (pl.col("occurred_at") >= self._since))
+
+    def _groups(
+        self,
+        rule: CompoundRule,
+        appended: pl.DataFrame,
+        hits: Mapping[str, pl.Series],
+        rows: pl.DataFrame,
     ) -> tuple[tuple[str, ...], ...] | None:
         if isinstance(rule, EffectiveAccess) or self._compiler.chained(rule) or not rule.group_by:
             return None
+        if isinstance(rule, FirstSeen):
+            seen = rows.select(pl.col(rule.group_by).cast(pl.String)).unique().rows()
+            return tuple(sorted(row for row in seen if all(row)))
         groups: set[tuple[str, ...]] = set()
         for name in references(rule):
             if name in hits:
@@ -150,6 +207,12 @@ class CorrelationEngine:
                     if all(row.values())
                 }
         return tuple(sorted(groups))
+
+
+def _groups_of(rows: pl.DataFrame) -> tuple[str, ...]:
+    """Return the groups that events are about."""
+    own = rows.filter(pl.col("entity_type") == "workspace_group")["entity_id"]
+    return tuple(sorted({*own.to_list(), *rows["group_id"].drop_nulls().to_list()}))
 
 
 def waits(rule: CompoundRule, linked: Linked) -> bool:

@@ -25,9 +25,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from auditstream.contract.catalogue import Severity
+from auditstream.rules.case import Case, techniques
 
 Operator: TypeAlias = Literal["gt", "gte", "lt", "lte", "eq", "neq"]
 Kind: TypeAlias = Literal["event_count", "value_count", "temporal", "temporal_ordered"]
@@ -74,7 +75,7 @@ class Header:
 
     `name` identifies it, in alerts and in the rules that refer to it; `window` is the period
     within which its hits are one alert. `route` names destinations in place of those of the level;
-    `cases` are the tests beside the rule, as they stand in the file. `line` tells the line of a
+    `cases` are the tests beside the rule. `line` tells the line of a
     part of the file, for errors.
     """
 
@@ -91,11 +92,16 @@ class Header:
     tags: tuple[str, ...]
     references: tuple[str, ...]
     route: tuple[str, ...]
-    cases: tuple[Mapping[str, Any], ...]
+    cases: tuple[Case, ...]
     window: timedelta
     content_hash: str
     origin: str
     line: Mapping[Path, int] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def attack(self) -> tuple[str, ...]:
+        """ATT&CK techniques among the tags, for example T1098.003."""
+        return techniques(self.tags)
 
 
 @dataclass(frozen=True)

@@ -88,9 +88,14 @@ def parse_compound(
 
 def fail(origin: str, lines: Mapping[Path, int], path: Path, message: str) -> NoReturn:
     """Raise a RuleError that names the line of the nearest known part of a document."""
+    raise RuleError(message, origin, line_of(lines, path))
+
+
+def line_of(lines: Mapping[Path, int], path: Path) -> int:
+    """Return the line of the nearest known part of a document."""
     while path and path not in lines:
         path = path[:-1]
-    raise RuleError(message, origin, lines.get(path, 1))
+    return lines.get(path, 1)
 
 
 class _Reader:
@@ -163,7 +168,10 @@ class _Reader:
             tags=tuple(document.tags),
             references=tuple(document.references),
             route=tuple(own.route),
-            cases=tuple(own.cases),
+            cases=tuple(
+                case.case(line_of(self._lines, ("auditstream", "cases", number)))
+                for number, case in enumerate(own.cases)
+            ),
             window=own.window or window,
             content_hash=hashlib.sha256(canonical.encode()).hexdigest(),
             origin=self._origin,

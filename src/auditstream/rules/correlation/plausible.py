@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from auditstream.rules.correlation.link import Linked
-from auditstream.rules.correlation.model import Bound, CompoundRule, Correlation
-from auditstream.rules.correlation.occurrences import Source, array, conditions, together
+from auditstream.rules.correlation.model import Bound, CompoundRule, Correlation, EffectiveAccess
+from auditstream.rules.correlation.occurrences import Source, array, conditions, one_of, together
 from auditstream.rules.correlation.scope import Scope, literal
 from auditstream.rules.correlation.search import Ask, Question
 
@@ -40,6 +40,11 @@ def plausible(
         if not probes[name]:
             left.append(question)
         elif name in found:
+            if isinstance(question.rule, EffectiveAccess):
+                homes = tuple(sorted(values[0] for values in found[name]))
+                scope = replace(question.scope, workspaces=homes, homes=homes)
+                left.append(replace(question, scope=scope))
+                continue
             groups = question.scope.groups
             if groups is not None:
                 groups = tuple(sorted(found[name]))
@@ -51,6 +56,8 @@ def _probes(
     linked: Linked, predicates: Mapping[str, str], rule: CompoundRule, scope: Scope
 ) -> Iterator[str]:
     """Yield queries of which one finds a group if the rule has a match; none if not known."""
+    if isinstance(rule, EffectiveAccess) and rule.through == "group" and scope.touched is not None:
+        yield _holds_role(rule, scope, scope.touched)
     if not isinstance(rule, Correlation) or rule.aliases or rule.term is not None:
         return
     inner = [other for name in rule.rules if (other := linked.correlation(name))]
@@ -84,6 +91,21 @@ def _probe(predicates: Mapping[str, str], rule: Correlation, name: str, scope: S
         f"SELECT {literal(name)} AS rule, {array(rule.group_by)} AS group_values "
         f"FROM {scope.database}.events AS e WHERE {where} "
         f"GROUP BY group_values HAVING {number} >= {_least(rule.bounds)}"
+    )
+
+
+def _holds_role(rule: EffectiveAccess, scope: Scope, touched: tuple[str, ...]) -> str:
+    """Return the query for the workspaces in which a group that was touched ever held the role."""
+    where = [
+        one_of("e.group_id", touched),
+        one_of("e.entity_type", rule.entity_types),
+        f"ifNull(e.role_rank >= {rule.min_rank}, false)",
+    ]
+    if scope.workspaces is not None:
+        where.append(one_of("e.workspace_id", scope.workspaces))
+    return (
+        f"SELECT {literal(rule.header.name)} AS rule, [toString(e.workspace_id)] AS group_values "
+        f"FROM {scope.database}.events AS e WHERE {' AND '.join(where)} GROUP BY group_values"
     )
 
 

@@ -24,7 +24,8 @@ class Scope:
 
     `read` reaches far enough around `hits` for every window. With `groups`, values of the rule's
     group, and `workspaces`, other events are left out. With `new`, a predicate over `e`, only
-    windows that hold such an event are wanted; these are of the workspaces `homes`.
+    windows that hold such an event are wanted; these are of the workspaces `homes`, and about the
+    groups `touched`.
     """
 
     database: str
@@ -34,6 +35,7 @@ class Scope:
     workspaces: tuple[str, ...] | None = None
     new: str | None = None
     homes: tuple[str, ...] | None = None
+    touched: tuple[str, ...] | None = None
 
 
 def microseconds(moment: datetime) -> int:
@@ -59,11 +61,11 @@ def stretches(moments: Iterable[int], before: int, after: int) -> tuple[Span, ..
             spans[-1] = (spans[-1][0], at + after)
         else:
             spans.append((at - before, at + after))
-    while len(spans) > MAX_SPANS:
-        gaps = [later[0] - earlier[1] for earlier, later in pairwise(spans)]
-        place = gaps.index(min(gaps))
-        spans[place : place + 2] = [(spans[place][0], spans[place + 1][1])]
-    return tuple(spans)
+    gaps = [later[0] - earlier[1] for earlier, later in pairwise(spans)]
+    widest = sorted(range(len(gaps)), key=gaps.__getitem__)[-(MAX_SPANS - 1) :]
+    ends = [*sorted(widest), len(spans) - 1]
+    starts = [0, *(end + 1 for end in ends[:-1])]
+    return tuple((spans[a][0], spans[b][1]) for a, b in zip(starts, ends, strict=True) if spans)
 
 
 def literal(text: str) -> str:

@@ -17,6 +17,9 @@ from typing import Final
 from auditstream.rules.correlation.model import Bound, Term
 
 SYMBOLS: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "=", "neq": "!="}
+LONGEST_FRAME: Final = 2**31 - 1
+"""Microseconds over which ClickHouse takes a frame by range: about 35 minutes."""
+
 FAR: Final = "toInt64(9000000000000000000)"
 
 # Without a frame, all rows of the same moment belong to the window of each.
@@ -26,6 +29,8 @@ _NEWEST: Final = f"max(if(new, t, 0)) {_SO_FAR} AS newest"
 
 def counted(rows: str, bounds: Sequence[Bound], span: int) -> str:
     """Fire where the window holds so many rows; ClickHouse counts a frame in constant time."""
+    if span > LONGEST_FRAME:
+        return _running(rows, f"t + {span + 1}", "sum(d) OVER w", bounds, span)
     frame = f"PARTITION BY g ORDER BY t RANGE BETWEEN {span} PRECEDING AND CURRENT ROW"
     return (
         f"SELECT *, t - {span} AS b FROM (SELECT *, count() OVER ({frame}) AS n, {_NEWEST} "
