@@ -17,6 +17,7 @@ from auditstream.rules.correlation.model import CompoundRule
 from auditstream.rules.correlation.scheduled import SETTLE
 from auditstream.rules.rule import Rule, RuleSet
 from auditstream.rules.to_sql import compile_sql
+from auditstream.store.columns import Schema
 from auditstream.store.connection import Store
 from auditstream.store.correlate import asker
 from auditstream.store.sql import moment
@@ -24,7 +25,7 @@ from auditstream.store.sql import moment
 MAX_ALERTS: Final = 1_000_000
 MAX_SECONDS: Final = 120.0
 
-HISTORY: Final = {
+HISTORY: Final[Schema] = {
     "group": pl.List(pl.String),
     "period": pl.Int64,
     "first": pl.Datetime("us", "UTC"),
