@@ -38,6 +38,7 @@ COMMANDS = (
     ("rules", "explain"),
     ("rules", "runbook"),
     ("rules", "test"),
+    ("rules", "mutate"),
     ("rules", "backtest"),
     ("actions",),
     ("schema",),

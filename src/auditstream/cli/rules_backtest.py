@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import polars as pl
 import typer
 
 from auditstream.cli.alerts_options import moment_before
@@ -15,6 +14,8 @@ from auditstream.cli.output import Format, FormatOption, print_json, print_rows
 from auditstream.cli.target import UrlOption, catalogue_of, target
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from auditstream.rules.rule import RuleSet
 
 EXAMPLE = "auditstream rules backtest rules/mass_removals.yml --since 30d --against"
@@ -135,6 +136,8 @@ def _name(rules: RuleSet, given: str, file: Path | None) -> str:
 def _print_days(
     name: str, found: pl.DataFrame, group: tuple[str, ...], limit: int, form: Format
 ) -> None:
+    import polars as pl
+
     days = (
         found.group_by(pl.col("first").dt.date().alias("day"), "group")
         .agg(alerts=pl.len(), hits=pl.col("hits").sum())
