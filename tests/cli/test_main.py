@@ -38,6 +38,8 @@ COMMANDS = (
     ("rules", "explain"),
     ("rules", "runbook"),
     ("rules", "test"),
+    ("rules", "mutate"),
+    ("rules", "backtest"),
     ("actions",),
     ("schema",),
     ("config",),

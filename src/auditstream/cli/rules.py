@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auditstream.cli import rules_backtest, rules_mutate
 from auditstream.cli.output import Format, FormatOption, print_json, print_rows
 from auditstream.cli.rule_files import PathArgument, rules_at
 
@@ -33,6 +34,8 @@ def register(app: typer.Typer, panel: str) -> None:
     rules.command("explain", epilog=f"Example: {EXPLAIN_EXAMPLE}")(explain)
     rules.command("runbook", epilog=f"Example: {RUNBOOK_EXAMPLE}")(runbook)
     rules.command("test", epilog=f"Example: {TEST_EXAMPLE}")(run_tests)
+    rules_mutate.register(rules)
+    rules_backtest.register(rules)
     app.add_typer(rules, name="rules", rich_help_panel=panel, epilog=f"Example: {TEST_EXAMPLE}")
 
 

@@ -50,18 +50,22 @@ def load_rules(
     catalogue: Catalogue | None = None,
     placeholders: Placeholders | None = None,
     strict: bool = True,
+    first: Path | None = None,
 ) -> RuleSet:
     """Read the built-in rules and those of the files *.yml and *.yaml under a directory.
 
     A file may hold several documents: rules, filters, correlations. Placeholders have the values
     of `placeholders` and of a file placeholders.yml of the directory, which goes before. Without
-    `strict` what is wrong is left out and told in `problems`, one for each document.
+    `strict` what is wrong is left out and told in `problems`, one for each document. A file
+    `first` is read before the others: its rules stand in place of those of the same name.
 
     Raises:
         RuleError: `strict`, and a rule is wrong, or two have one name; names file and line.
         ConfigurationError: there is no such directory.
     """
     reader = _Reader(catalogue or shipped_catalogue(), dict(placeholders or {}), strict=strict)
+    if first is not None:
+        reader.read_file(first)
     reader.read_directory(builtin_directory())
     if directory is not None:
         reader.read_directory(own_directory(directory))
@@ -137,12 +141,15 @@ class _Reader:
                     self._note(error)
         for file in files:
             if file.name not in PLACEHOLDERS:
-                try:
-                    text = read_file(file)
-                except RuleError as error:
-                    self._note(error)
-                else:
-                    self.read_text(text, str(file))
+                self.read_file(file)
+
+    def read_file(self, file: Traversable) -> None:
+        try:
+            text = read_file(file)
+        except RuleError as error:
+            self._note(error)
+        else:
+            self.read_text(text, str(file))
 
     def read_text(self, text: str, origin: str) -> None:
         found = False
