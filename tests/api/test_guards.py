@@ -28,6 +28,8 @@ PATHS = (
     "/v1/workspace-0/events/export/manifest",
     "/v1/workspace-0/events/stream",
     "/v1/workspace-0/alerts",
+    "/v1/workspace-0/questions",
+    "/v1/workspace-0/questions/self_grants",
 )
 
 
@@ -208,7 +210,7 @@ def test_line_breaks_do_not_forge_log_lines(
 def test_openapi_names_every_route(nobody: TestClient) -> None:
     """And how to show a token, and an example of each parameter that is required."""
     document: dict[str, Any] = nobody.get("/openapi.json").json()
-    assert len(document["paths"]) == 9
+    assert len(document["paths"]) == 11
     for path, methods in document["paths"].items():
         for operation in methods.values():
             assert operation["security"] == [{"workspaceToken": []}]

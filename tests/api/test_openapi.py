@@ -29,6 +29,8 @@ OPERATIONS = (
     "/v1/{workspace_username}/alerts",
     "/v1/{workspace_username}/alerts/{alert_id}",
     CHANGE,
+    "/v1/{workspace_username}/questions",
+    "/v1/{workspace_username}/questions/{name}",
 )
 
 # That a token is wanted is tested with the pages. A schema has no words for what makes a text a

@@ -10,7 +10,16 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from auditstream.api import alert_changes, alerts, events, export, published, runbooks, stream
+from auditstream.api import (
+    alert_changes,
+    alerts,
+    events,
+    export,
+    published,
+    questions,
+    runbooks,
+    stream,
+)
 from auditstream.api.compress import Compression
 from auditstream.api.documents import Problem
 from auditstream.api.doorkeeper import Doorkeeper
@@ -51,7 +60,17 @@ def make_api(settings: Settings, *, audit: AuditLog | None = None) -> FastAPI:
     )
     app.state.services = services
     # Before the route of one event, whose path is like theirs.
-    for part in (published, export, stream, explorer, events, alerts, alert_changes, runbooks):
+    for part in (
+        published,
+        export,
+        stream,
+        explorer,
+        events,
+        alerts,
+        alert_changes,
+        runbooks,
+        questions,
+    ):
         app.include_router(part.router)
     add_refusals(app)
     app.add_middleware(Compression)

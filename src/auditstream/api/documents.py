@@ -88,6 +88,46 @@ class AlertChange(BaseModel):
     reason: str
 
 
+class QuestionParameter(BaseModel):
+    """A value that a question asks for."""
+
+    name: str
+    type: str = Field(description="Type in ClickHouse; times are ISO 8601.")
+    description: str
+    required: bool
+    default: str | None
+
+
+class QuestionForm(BaseModel):
+    """A saved question."""
+
+    name: str
+    title: str
+    description: str
+    parameters: list[QuestionParameter]
+
+
+class Questions(BaseModel):
+    """Saved questions, in the order of their names."""
+
+    questions: list[QuestionForm]
+
+
+class Column(BaseModel):
+    """A column of an answer."""
+
+    name: str
+    type: str = Field(description="Type in ClickHouse.")
+
+
+class Answer(BaseModel):
+    """The answer to a question: rows of values in the order of the columns."""
+
+    question: str
+    columns: list[Column]
+    rows: list[list[Any]]
+
+
 SECURITY: Final[dict[str, Any]] = {"security": [{"workspaceToken": []}]}
 
 _REASONS: Final = {
