@@ -28,16 +28,16 @@ class Source:
 
 
 @dataclass(frozen=True)
-class MissingRange:
-    """Numbers that a source counted and that did not arrive, for this workspace or another."""
+class Missing:
+    """How many numbers that a source counted did not arrive, in so many gaps.
+
+    Which ones, and when, is not told: they may be events of another workspace.
+    """
 
     service: str
     instance: str
-    first: int
-    last: int
+    gaps: int
     missing: int
-    after: datetime | None
-    before: datetime
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def sources_of(store: Store, workspace_id: str) -> list[Source]:
     return [Source(*row) for row in rows]
 
 
-def missing_of(store: Store, workspace_id: str) -> list[MissingRange]:
-    """Return what is missing from the sources of a workspace, the newest first.
+def missing_of(store: Store, workspace_id: str) -> list[Missing]:
+    """Return what is missing from the sources of a workspace, by name.
 
     A source counts over all workspaces, so that a gap may be another one's. Blocks for
     milliseconds to seconds; raises what `Store` raises.
@@ -86,16 +86,13 @@ def missing_of(store: Store, workspace_id: str) -> list[MissingRange]:
     rows = _rows(
         store,
         workspace_id,
-        "SELECT source_service, ifNull(source_instance, ''), missing_from, missing_to, missing, "
-        f"after, before FROM {store.database}.sequence_gaps WHERE source_service IN "
-        f"(SELECT DISTINCT e.source_service FROM {store.database}.events AS e "
-        "WHERE e.workspace_id = {workspace:String}) "
-        "AND (source_service, ifNull(source_instance, ''), source_epoch) IN "
+        "SELECT source_service, ifNull(source_instance, '') AS instance, count(), sum(missing) "
+        f"FROM {store.database}.sequence_gaps WHERE (source_service, instance, source_epoch) IN "
         "(SELECT DISTINCT e.source_service, ifNull(e.source_instance, ''), e.source_epoch "
         f"FROM {store.database}.events AS e WHERE e.workspace_id = {{workspace:String}}) "
-        f"ORDER BY before DESC LIMIT {MOST}",
+        f"GROUP BY ALL ORDER BY ALL LIMIT {MOST}",
     )
-    return [MissingRange(*row) for row in rows]
+    return [Missing(*row) for row in rows]
 
 
 def reached_of(store: Store, workspace_id: str) -> list[Reached]:
