@@ -111,6 +111,7 @@ def test_monitor_measures_the_tables(store: Store) -> None:
         "health_clock_skew",
         "health_reject_rate",
         "health_delivery_failures",
+        "health_sequence_gap",
     }
 
 

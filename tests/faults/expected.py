@@ -13,6 +13,7 @@ from auditstream.rules.correlation.compile import to_sql
 from auditstream.rules.correlation.engine import waits
 from auditstream.rules.correlation.model import Correlation
 from auditstream.rules.correlation.scope import moment
+from auditstream.rules.levels import from_level
 from auditstream.rules.load import load_rules
 from auditstream.rules.to_sql import compile_sql
 from auditstream.store.columns import EVENT_SCHEMA, EVENTS
@@ -24,7 +25,8 @@ def expected_alerts(system: System) -> dict[str, str]:
 
     Rules of single events, and correlations, whose history is asked of the table in one query.
     """
-    rules = load_rules(system.settings.rules_dir)
+    settings = system.settings
+    rules = from_level(load_rules(settings.rules_dir), settings.builtin_level)
     columns = ", ".join(
         f"toString(e.{name}) AS {name}" if name in {"event_id", "severity"} else f"e.{name}"
         for name in EVENTS

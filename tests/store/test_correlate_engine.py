@@ -317,7 +317,10 @@ def test_effective_access(access: Store, before: str | None, through: str, fires
         role="manage", through=through,
     )  # fmt: skip
     log = Log(access, rule)
-    joined = log.frame([(5, "give")], {})["event_id"][0]
+    group = {"entity_type": "workspace_group", "entity_id": "g1"}
+    # Only a group that was ever given the role is looked at.
+    log.append((0, "other"), entity_type="workspace_connection", group_id="g1", role_rank=3)
+    joined = log.frame([(5, "give")], group)["event_id"][0]
 
     def row(member: str, rank: int, way: str, since: int, until: int | None, event: str) -> str:
         end = "NULL" if until is None else f"toDateTime64('{START:%Y-%m-%d %H}:{until:02}:00', 6)"
@@ -337,7 +340,7 @@ def test_effective_access(access: Store, before: str | None, through: str, fires
         "ended": [row("eve", 3, "direct", 1, 4, "NULL")],
     }[before]
     access.command(f"INSERT INTO {access.database}.effective_access VALUES {', '.join(rows)}")
-    matches = log.append((5, "give"), member_id="eve")
+    matches = log.append((5, "give"), member_id="eve", **group)
     assert bool(matches) == fires
     for match in matches:
         assert match.group == {

@@ -16,6 +16,7 @@ WIDTH: Final = 960
 _ROW: Final = 46
 _BOX: Final = (240, 34)
 _COLUMNS: Final = (0, 360, 720)
+_EDGE: Final = 3
 _MOST_LETTERS: Final = 30
 
 Kind = Literal["person", "way", "thing"]
@@ -87,6 +88,9 @@ def draw_access(ways: Sequence[Way]) -> Picture | None:
         places.append({})
         for number, (key, (text, identity)) in enumerate(column.items()):
             middle = step * (number + 0.5)
+            if kind == "way":
+                # In the middle of a row, so that lines pass between.
+                middle = (middle // _ROW + 0.5) * _ROW
             places[-1][key] = middle
             page = "/actor" if kind == "person" else "/entity"
             target = "" if identity == "everyone" else identity
@@ -98,12 +102,21 @@ def draw_access(ways: Sequence[Way]) -> Picture | None:
         first, last = (0, 2) if start < 0 else (start, start + 1)
         x1, y1 = _COLUMNS[first] + _BOX[0], places[first][left]
         x2, y2 = _COLUMNS[last], places[last][right]
-        middle = (x1 + x2) / 2
         # The role stands where fewer lines meet.
         at_start = coming[right] > leaving[left]
+        path = f"M{x1} {y1:.1f}" + _curve(x1, y1, x2, y2)
+        if start < 0 and columns[1]:
+            left_edge, right_edge = _COLUMNS[1], _COLUMNS[1] + _BOX[0]
+            between = min(max(round(y1 / _ROW) * _ROW, _EDGE), height - _EDGE)
+            path = (
+                f"M{x1} {y1:.1f}"
+                + _curve(x1, y1, left_edge, between)
+                + f"L{right_edge} {between:.1f}"
+                + _curve(right_edge, between, x2, y2)
+            )
         lines.append(
             Line(
-                f"M{x1} {y1:.1f}C{middle} {y1:.1f} {middle} {y2:.1f} {x2} {y2:.1f}",
+                path,
                 x1 + 10 if at_start else x2 - 10,
                 (y1 if at_start else y2) - 6,
                 "start" if at_start else "end",
@@ -111,6 +124,11 @@ def draw_access(ways: Sequence[Way]) -> Picture | None:
             )
         )
     return Picture(tuple(boxes), tuple(lines), height, len(ways) - len(shown))
+
+
+def _curve(x1: float, y1: float, x2: float, y2: float) -> str:
+    middle = (x1 + x2) / 2
+    return f"C{middle} {y1:.1f} {middle} {y2:.1f} {x2} {y2:.1f}"
 
 
 def _short(text: str) -> str:

@@ -19,11 +19,12 @@ from auditstream.cli.demonstration.counts import (
 )
 from auditstream.cli.demonstration.telling import follow, producing
 from auditstream.cli.stack import Stack
-from auditstream.store.connection import connect
+from auditstream.store.connection import Store, connect
 from auditstream.story.story import Story
 
 LEAST_SECONDS: Final = 120.0
 EVENTS_A_SECOND: Final = 500
+QUIET_SECONDS: Final = 1.5
 NOTIFIED_SECONDS: Final = 15.0
 POLL_SECONDS: Final = 0.1
 
@@ -47,6 +48,7 @@ def tell(stack: Stack, story: Story, console: Console) -> Counts:
     seconds = max(LEAST_SECONDS, story.events / EVENTS_A_SECOND)
     with closing(connect(stack.settings)) as store, producing(stack, story) as producers:
         follow(stack, store, producers, console, story.events, count_due, seconds)
+        _await_alerts(stack, store)
         table = count_tables(store)
         return Counts(
             published=producers.published(),
@@ -56,6 +58,21 @@ def tell(stack: Stack, story: Story, console: Console) -> Counts:
             alert_records=count_alert_records(stack.settings),
             alert_lines=_alert_lines(stack, table.alerts),
         )
+
+
+def _await_alerts(stack: Stack, store: Store) -> None:
+    """Wait until no further alert comes: those over several events follow the events they are of.
+
+    Blocks for 15 s at most.
+    """
+    deadline = time.monotonic() + NOTIFIED_SECONDS
+    before = (-1, -2)
+    while time.monotonic() < deadline:
+        now = (count_tables(store).alerts, count_alert_records(stack.settings))
+        if now == before and now[0] == now[1]:
+            return
+        before = now
+        time.sleep(QUIET_SECONDS)
 
 
 def _alert_lines(stack: Stack, expected: int) -> int:
