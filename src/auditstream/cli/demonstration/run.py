@@ -10,6 +10,7 @@ from rich.console import Console
 
 from auditstream.cli.demonstration.counts import (
     Counts,
+    TableCounts,
     TopicCounts,
     count_alert_records,
     count_lines,
@@ -24,7 +25,7 @@ from auditstream.story.story import Story
 
 LEAST_SECONDS: Final = 120.0
 EVENTS_A_SECOND: Final = 500
-QUIET_SECONDS: Final = 1.5
+QUIET_SECONDS: Final = 2.0
 NOTIFIED_SECONDS: Final = 15.0
 POLL_SECONDS: Final = 0.1
 
@@ -48,38 +49,31 @@ def tell(stack: Stack, story: Story, console: Console) -> Counts:
     seconds = max(LEAST_SECONDS, story.events / EVENTS_A_SECOND)
     with closing(connect(stack.settings)) as store, producing(stack, story) as producers:
         follow(stack, store, producers, console, story.events, count_due, seconds)
-        _await_alerts(stack, store)
-        table = count_tables(store)
+        table, records, lines = _count_alerts(stack, store)
         return Counts(
             published=producers.published(),
             topic=topic[-1],
             table=table,
             rejected_records=count_rejected_records(stack.settings),
-            alert_records=count_alert_records(stack.settings),
-            alert_lines=_alert_lines(stack, table.alerts),
+            alert_records=records,
+            alert_lines=lines,
         )
 
 
-def _await_alerts(stack: Stack, store: Store) -> None:
-    """Wait until no further alert comes: those over several events follow the events they are of.
+def _count_alerts(stack: Stack, store: Store) -> tuple[TableCounts, int, int]:
+    """Count the tables, and the alerts on their topic and of the notifier, once no more come.
 
-    Blocks for 15 s at most.
+    Alerts over several events follow the events they are of, and the notifier may be a moment
+    behind. Blocks for 15 s at most.
     """
     deadline = time.monotonic() + NOTIFIED_SECONDS
-    before = (-1, -2)
-    while time.monotonic() < deadline:
-        now = (count_tables(store).alerts, count_alert_records(stack.settings))
-        if now == before and now[0] == now[1]:
-            return
-        before = now
-        time.sleep(QUIET_SECONDS)
-
-
-def _alert_lines(stack: Stack, expected: int) -> int:
-    """Count the lines of the notifier, which may be a moment behind."""
-    deadline = time.monotonic() + NOTIFIED_SECONDS
+    before = -1
     while True:
+        table = count_tables(store)
+        records = count_alert_records(stack.settings)
         lines = count_lines(stack.notifier.out.read_text(encoding="utf-8").splitlines())
-        if lines >= expected or time.monotonic() > deadline:
-            return lines
-        time.sleep(POLL_SECONDS)
+        same = table.alerts == records == lines
+        if (same and before == records) or time.monotonic() > deadline:
+            return table, records, lines
+        before = records
+        time.sleep(QUIET_SECONDS if same else POLL_SECONDS)
