@@ -87,14 +87,11 @@ def join_bodies(bodies: Sequence[bytes]) -> list[memoryview]:
     Raises:
         ValueError: the columns differ.
     """
-    starts = [_schema_bytes(body) for body in bodies]
-    first = memoryview(bodies[0])[: starts[0]]
-    if any(body[:start] != first for body, start in zip(bodies, starts, strict=True)):
+    schema = bodies[0][: _schema_bytes(bodies[0])]
+    if not all(body.startswith(schema) for body in bodies):
         raise ValueError("streams of different columns cannot be joined")
-    batches = (
-        memoryview(body)[start : -len(END)] for body, start in zip(bodies, starts, strict=True)
-    )
-    return [first, *batches, memoryview(END)]
+    batches = (memoryview(body)[len(schema) : -len(END)] for body in bodies)
+    return [memoryview(schema), *batches, memoryview(END)]
 
 
 def _schema_bytes(body: bytes) -> int:

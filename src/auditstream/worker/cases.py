@@ -21,9 +21,9 @@ import polars as pl
 
 from auditstream.contract.alert import Alert
 from auditstream.contract.catalogue import Action, Catalogue
-from auditstream.contract.fields import event_fields
 from auditstream.contract.schemas import frame, parsed_schema, shipped_id
-from auditstream.pipeline.datum import column, datum_of
+from auditstream.pipeline.datum import datum_of
+from auditstream.pipeline.decode import DECODED_SCHEMA
 from auditstream.pipeline.detect import Detector
 from auditstream.pipeline.history import PAYLOAD
 from auditstream.pipeline.look_up import ROLE_SCHEMA
@@ -34,6 +34,8 @@ from auditstream.rules.correlation.engine import waits
 from auditstream.rules.correlation.link import Linked
 from auditstream.rules.correlation.model import Absence, CompoundRule, Correlation
 from auditstream.rules.correlation.scheduled import SETTLE
+from auditstream.rules.correlation.scope import moment
+from auditstream.rules.load import UNITS
 from auditstream.rules.rule import Rule, RuleSet
 from auditstream.rules.to_sql import compile_sql
 from auditstream.store.append import append_events
@@ -45,7 +47,6 @@ START: Final = datetime(2026, 1, 5, 9, tzinfo=UTC)
 STREAM: Final = "stream"
 TABLE: Final = "table"
 
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DEFAULTS: Final[Mapping[str, Any]] = {
     "workspace_id": "w-1",
     "workspace_username": "acme",
@@ -104,7 +105,7 @@ def case_events(case: Case, catalogue: Catalogue) -> pl.DataFrame:
     rows = list(_rows(case.events, catalogue))
     stream = f"case-{next(_numbers)}"
     latest = max(row["occurred_at"] for row in rows)
-    pipeline = Pipeline(catalogue, (), clock=lambda: _moment(latest) + timedelta(seconds=1))
+    pipeline = Pipeline(catalogue, (), clock=lambda: moment(latest) + timedelta(seconds=1))
     records = Records(
         stream=stream,
         topic="cases",
@@ -222,7 +223,7 @@ def _rows(events: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> Iterator
 
 
 def _row(event: Mapping[str, Any], action: Action, number: int, at: datetime) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(_columns()) | dict(_DEFAULTS)
+    row: dict[str, Any] = dict.fromkeys(DECODED_SCHEMA) | dict(_DEFAULTS)
     row |= {"event_id": str(UUID(int=number)), "source_sequence": number}
     if "actor_id" not in event:
         row |= {"actor_id": "u-1", "actor_username": "ada"}
@@ -244,19 +245,11 @@ def _row(event: Mapping[str, Any], action: Action, number: int, at: datetime) ->
 
 def _enriched(rows: pl.DataFrame, events: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """Set what the short form says about columns that the pipeline fills."""
-    known = {*_columns(), "at"}
+    known = {*DECODED_SCHEMA, "at"}
     for name in sorted({name for event in events for name in event} - known):
         values = [event.get(name, old) for event, old in zip(events, rows[name], strict=True)]
         rows = rows.with_columns(pl.Series(name, values, EVENT_SCHEMA[name]))
     return rows
-
-
-def _columns() -> Iterator[str]:
-    for field in event_fields():
-        if field.kind == "record":
-            yield from (column(child) for child in field.children)
-        else:
-            yield field.path
 
 
 def _encoded(row: Mapping[str, Any]) -> bytes:
@@ -276,11 +269,7 @@ def _at(given: object) -> datetime:
         raise ValueError(
             f"at: {given!r} is no time: 90m from the start of the case, or a timestamp"
         )
-    return START + timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
-def _moment(microseconds: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+    return START + timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
 class _Nothing:

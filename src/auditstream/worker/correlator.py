@@ -69,9 +69,10 @@ class Correlator:
         found = self._matcher.match(events)
         if not found:
             return None
+        told = events.select(self._engine.columns)
         met = np.zeros((events.height, len(self._candidates)), np.bool_)
         for number, rows in found.items():
-            hits = events.select(self._engine.columns)[rows.tolist()]
+            hits = told[rows.tolist()]
             familiar = self._engine.familiar(self._candidates[number].name, hits)
             met[rows if familiar is None else rows[~familiar.to_numpy()], number] = True
         some = np.flatnonzero(met.any(axis=1))
@@ -80,8 +81,7 @@ class Correlator:
         flags = {
             f"{HIT}{rule.name}": met[some, number] for number, rule in enumerate(self._candidates)
         }
-        kept = events.select(self._engine.columns)[some.tolist()]
-        return kept.hstack(pl.DataFrame(flags).get_columns())
+        return told[some.tolist()].hstack(pl.DataFrame(flags).get_columns())
 
     def joined(self, candidates: Sequence[pl.DataFrame]) -> pl.DataFrame:
         """Return candidates as one; those found under rules in force before keep what is asked."""
