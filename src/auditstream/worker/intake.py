@@ -137,11 +137,21 @@ class Intake:
                 continue
             candidates, self._candidates = self._candidates, []
             if candidates:
-                correlator = self._rules.in_force.correlator
-                rows = correlator.joined(candidates)
-                with suppress(AbandonedError):
-                    await self._correlate(partial(correlator.evaluate, rows), self._given_up)
+                await self._evaluate(candidates)
                 due = time.monotonic() + LAGGING_SECONDS
+
+    async def _evaluate(self, candidates: list[pl.DataFrame]) -> None:
+        correlator = self._rules.in_force.correlator
+        try:
+            rows = correlator.joined(candidates)
+            await self._correlate(partial(correlator.evaluate, rows), self._given_up)
+        except AbandonedError:
+            log.info("abandoned", events=sum(rows.height for rows in candidates))
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # a panic of Polars is no Exception
+            metrics.correlations_failed.inc()
+            log.exception("evaluation_broke", events=sum(rows.height for rows in candidates))
 
     async def watch_rules(self) -> None:
         """Take changed rules into force between two fetches, as long as the worker runs."""
