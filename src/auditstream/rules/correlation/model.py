@@ -103,6 +103,11 @@ class Header:
         """ATT&CK techniques among the tags, for example T1098.003."""
         return techniques(self.tags)
 
+    @property
+    def place(self) -> str:
+        """File and line of the rule."""
+        return f"{self.origin}:{self.line.get((), 1)}"
+
 
 @dataclass(frozen=True)
 class Correlation:
