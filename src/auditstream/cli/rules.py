@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,15 +40,25 @@ def register(app: typer.Typer, panel: str) -> None:
 
 
 def list_rules(path: PathArgument = None, form: FormatOption = Format.table) -> None:
-    """List rules: name, level, kind, title, ATT&CK techniques, number of cases."""
+    """List rules: name, level, kind, title, tags, actions they are about, number of cases.
+
+    A table counts the actions where there are more than three.
+    """
     from auditstream.rules.lint import described
 
     found = rules_at(path)
+
+    def told(values: Collection[str], most: int = 0) -> object:
+        if form is Format.json:
+            return list(values)
+        shortened = form is Format.table and most and len(values) > most
+        return str(len(values)) if shortened else ", ".join(values)
+
     rows = [
-        (rule.name, rule.level, rule.kind, rule.title, ", ".join(rule.attack), len(rule.cases))
-        for rule in described(found)
+        (r.name, r.level, r.kind, r.title, told(r.tags), told(sorted(r.actions), 3), len(r.cases))
+        for r in described(found)
     ]
-    print_rows(("name", "level", "kind", "title", "attack", "cases"), rows, form)
+    print_rows(("name", "level", "kind", "title", "tags", "actions", "cases"), rows, form)
     _warn(found.problems)
 
 

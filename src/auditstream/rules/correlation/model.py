@@ -75,8 +75,8 @@ class Header:
 
     `name` identifies it, in alerts and in the rules that refer to it; `window` is the period
     within which its hits are one alert. `route` names destinations in place of those of the level;
-    `cases` are the tests beside the rule. `line` tells the line of a
-    part of the file, for errors.
+    `cases` are the tests beside the rule. A `part` of other rules raises no alerts of its own.
+    `line` tells the line of a part of the file, for errors.
     """
 
     name: str
@@ -96,12 +96,18 @@ class Header:
     window: timedelta
     content_hash: str
     origin: str
+    part: bool = False
     line: Mapping[Path, int] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def attack(self) -> tuple[str, ...]:
         """ATT&CK techniques among the tags, for example T1098.003."""
         return techniques(self.tags)
+
+    @property
+    def place(self) -> str:
+        """File and line of the rule."""
+        return f"{self.origin}:{self.line.get((), 1)}"
 
 
 @dataclass(frozen=True)

@@ -175,6 +175,7 @@ class _Reader:
             window=own.window or window,
             content_hash=hashlib.sha256(canonical.encode()).hexdigest(),
             origin=self._origin,
+            part=own.part,
             line=self._lines,
         )
 
