@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -10,7 +10,11 @@ import typer
 
 if TYPE_CHECKING:
     from auditstream.rules.rule import RuleSet
+    from auditstream.settings import Settings
 
+RuleArgument: TypeAlias = Annotated[
+    str, typer.Argument(help="Name of a rule in force, or a file with one.")
+]
 PathArgument: TypeAlias = Annotated[
     Path | None,
     typer.Argument(
@@ -58,5 +62,64 @@ def rules_at(path: Path | None) -> RuleSet:
     )
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """A rule that a command means, by its name; `file` where it was given as one.
+
+    `rules` has it in the version that is meant, `in_force` has what is in force.
+    """
+
+    name: str
+    rules: RuleSet
+    in_force: RuleSet
+    file: Path | None
+
+
+def chosen(rule: str, settings: Settings) -> Chosen:
+    """Return the rule that a name or a file means.
+
+    Raises:
+        RuleError: the file has something wrong.
+        ConfigurationError, ContractError: a setting or the catalogue is wrong.
+    """
+    from auditstream.cli.target import catalogue_of
+    from auditstream.rules.load import load_rules
+
+    catalogue = catalogue_of(settings)
+    in_force = load_rules(settings.rules_dir, catalogue=catalogue, strict=False)
+    file = Path(rule) if Path(rule).is_file() else None
+    rules = (
+        load_rules(settings.rules_dir, catalogue=catalogue, strict=False, first=file)
+        if file
+        else in_force
+    )
+    return Chosen(_name(rules, rule, file), rules, in_force, file)
+
+
 def _within(file: str, path: Path) -> bool:
     return Path(file).resolve().is_relative_to(path.resolve())
+
+
+def _name(rules: RuleSet, given: str, file: Path | None) -> str:
+    """Return the name of the rule that is meant.
+
+    Raises:
+        RuleError: the file has something wrong.
+    """
+    from auditstream.errors import RuleError
+    from auditstream.rules.lint import described
+
+    known = described(rules)
+    if file is None:
+        if given not in {rule.name for rule in known}:
+            raise typer.BadParameter(f"there is no rule or file {given}", param_hint="RULE")
+        return given
+    for problem in rules.problems:
+        if problem.file == str(file):
+            raise RuleError(problem.message, problem.file, problem.line)
+    names = [rule.name for rule in known if rule.alerts and rule.file == str(file)]
+    if len(names) != 1:
+        raise typer.BadParameter(
+            f"{file} has {len(names)} rules that raise alerts, one is wanted", param_hint="RULE"
+        )
+    return names[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditstream.cli import rules_backtest, rules_mutate
+from auditstream.cli import rules_backtest, rules_mutate, rules_raise
 from auditstream.cli.output import Format, FormatOption, print_json, print_rows
 from auditstream.cli.rule_files import PathArgument, rules_at
 
@@ -36,6 +36,7 @@ def register(app: typer.Typer, panel: str) -> None:
     rules.command("test", epilog=f"Example: {TEST_EXAMPLE}")(run_tests)
     rules_mutate.register(rules)
     rules_backtest.register(rules)
+    rules_raise.register(rules)
     app.add_typer(rules, name="rules", rich_help_panel=panel, epilog=f"Example: {TEST_EXAMPLE}")
 
 

@@ -130,7 +130,7 @@ class Correlator:
 
     def _alerts(self, find: Callable[[], list[Match]], now: datetime) -> tuple[Alert, ...]:
         return tuple(
-            _alert(match, now) for match in find() if match.rule.header.name not in self._muted
+            alert_of(match, now) for match in find() if match.rule.header.name not in self._muted
         )
 
 
@@ -139,7 +139,8 @@ def _refused(name: str, error: StoreError) -> None:
     log.error("rule_refused", rule=name, error=str(error))
 
 
-def _alert(match: Match, now: datetime) -> Alert:
+def alert_of(match: Match, now: datetime) -> Alert:
+    """Return the alert of a match that was found at `now`."""
     header = match.rule.header
     first = pl.DataFrame([dict(match.first)], schema_overrides=_TEXTS)
     values = {name: text[0] or "" for name, text in shown(first).to_dict().items()}
