@@ -1,4 +1,4 @@
-"""Rules as they are listed on the command line."""
+"""Rules on the command line: the list of them, and their cases."""
 
 from __future__ import annotations
 
@@ -40,3 +40,53 @@ def test_list(auditstream: Command, tmp_path: Path) -> None:
     ]
     many = auditstream("rules", "list", "--format", "table").out.splitlines()
     assert next(line for line in many if line.startswith("denied_attempts ")).split()[-2] == "26"
+
+
+BY_TEAM = """\
+title: Group of a team deleted
+name: own_deleted
+logsource: {product: analyst_studio, service: audit}
+detection: {selection: {action: group_deleted}, condition: selection}
+auditstream:
+  cases:
+    - event: {action: group_created}
+      hit: %s
+---
+title: Groups of a team deleted
+name: own_by_team
+correlation:
+  type: event_count
+  rules: [own_deleted]
+  group-by: [metadata.team]
+  timespan: 10m
+  condition: {gte: 2}
+auditstream:
+  sentence: "{count} groups of a team were deleted"
+  cases:
+    - events:
+        - {action: group_deleted, metadata: {team: red}}
+        - {action: group_deleted, metadata: {team: red}}
+      hit: true
+      sentence: 2 groups of a team were deleted
+    - events:
+        - {action: group_deleted, metadata: {team: red}}
+        - {action: group_deleted, metadata: {team: blue}}
+        - {action: group_deleted}
+        - {action: group_deleted}
+      hit: false
+"""
+
+
+def test_cases(auditstream: Command, tmp_path: Path) -> None:
+    """Cases of both kinds of rules are run; one that does not hold is told with its place."""
+    file = tmp_path / "team.yml"
+    file.write_text(BY_TEAM % "false", encoding="utf-8")
+    answer = auditstream("rules", "test", str(file))
+    assert (answer.code, answer.out) == (0, "4 as expected, 0 not\n"), answer.err
+    file.write_text(BY_TEAM % "true", encoding="utf-8")
+    answer = auditstream("rules", "test", str(file), "--stream-only")
+    assert answer.code == 1
+    assert answer.out.splitlines() == [
+        f"{file}:7: own_deleted on the stream: a hit was expected, there is none",
+        "0 as expected, 1 not",
+    ]

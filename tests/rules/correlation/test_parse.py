@@ -163,6 +163,7 @@ def test_what_is_a_rule_over_several_events() -> None:
         ("event_count", "value_count", 13, "value_count needs a field"),
         ("lte: 200", "field: action", 13, "event_count counts no field"),
         ("        - actor_id", "        - actor", 11, "actor is no field of an event"),
+        ("        - actor_id", "        - metadata.", 11, "metadata. is no field of an event"),
         ("        - actor_id", "        - workspace_id", 9, "workspace_id stands here twice"),
         ("gt: 9", "gt: 200", 13, "never holds"),
         ("gt: 9", "lt: 1", 13, "never holds"),

@@ -4,7 +4,8 @@
 for one producer is the order in which it published them.
 
 *Group.* Events correlate when they agree in the fields of `group_by`, compared exactly. An event in
-which one of these is absent, null or empty, correlates with nothing.
+which one of these is absent, null or empty, correlates with nothing. A field is a column, or
+`metadata.<key>`: the first value of that key.
 
 *Window.* A window ends at an event and begins `timespan` earlier; both bounds belong to it, and all
 events of the last instant. A rule fires at an event, its *hit*, when the condition holds for the
