@@ -42,7 +42,7 @@ def test_list(auditstream: Command, tmp_path: Path) -> None:
     assert next(line for line in many if line.startswith("denied_attempts ")).split()[-2] == "26"
 
 
-BY_TEAM = """\
+PART = """\
 title: Group of a team deleted
 name: own_deleted
 logsource: {product: analyst_studio, service: audit}
@@ -51,7 +51,8 @@ auditstream:
   cases:
     - event: {action: group_created}
       hit: %s
----
+"""
+TEAM = """\
 title: Groups of a team deleted
 name: own_by_team
 correlation:
@@ -78,13 +79,13 @@ auditstream:
 
 
 def test_cases(auditstream: Command, tmp_path: Path) -> None:
-    """Cases of both kinds of rules are run; one that does not hold is told with its place."""
-    file = tmp_path / "team.yml"
-    file.write_text(BY_TEAM % "false", encoding="utf-8")
-    answer = auditstream("rules", "test", str(file))
-    assert (answer.code, answer.out) == (0, "4 as expected, 0 not\n"), answer.err
-    file.write_text(BY_TEAM % "true", encoding="utf-8")
-    answer = auditstream("rules", "test", str(file), "--stream-only")
+    """Cases are run, for rules that rest on other files as well; what does not hold is told."""
+    (tmp_path / "team.yml").write_text(TEAM, encoding="utf-8")
+    file = tmp_path / "part.yml"
+    file.write_text(PART % "true", encoding="utf-8")
+    answer = auditstream("rules", "test", str(tmp_path / "team.yml"))
+    assert (answer.code, answer.out) == (0, "2 as expected, 0 not\n"), answer.err
+    answer = auditstream("rules", "test", str(tmp_path), "--stream-only")
     assert answer.code == 1
     assert answer.out.splitlines() == [
         f"{file}:7: own_deleted on the stream: a hit was expected, there is none",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 if TYPE_CHECKING:
-    from auditstream.rules.rule import RuleSet
+    from auditstream.rules.rule import Rule, RuleSet
     from auditstream.settings import Settings
 
 RuleArgument: TypeAlias = Annotated[
@@ -26,40 +26,56 @@ PathArgument: TypeAlias = Annotated[
 ]
 
 
-def rules_at(path: Path | None) -> RuleSet:
+@dataclass(frozen=True)
+class Selection:
+    """Rules that a command is about, among all that they were read with.
+
+    `names` are those of the rules that are meant; `every` has what they rest on as well, but only
+    the problems of the files that are meant.
+    """
+
+    every: RuleSet
+    names: frozenset[str]
+    path: Path | None
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of single events that are meant."""
+        return tuple(rule for rule in self.every.rules if rule.name in self.names)
+
+    def has(self, file: str) -> bool:
+        """Return whether a file is meant."""
+        return self.path is None or _within(file, self.path)
+
+
+def rules_at(path: Path | None) -> Selection:
     """Return the rules of a path, or all in force, with what is wrong with others.
 
-    A file is read together with its directory: its placeholders and filters count.
+    A file is read together with its directory and the built-in rules: its rules may rest on others,
+    placeholders and filters count.
 
     Raises:
         ConfigurationError, ContractError: a setting or the catalogue is wrong.
     """
     from auditstream.cli.target import catalogue_of
     from auditstream.rules.files import builtin_directory
+    from auditstream.rules.lint import described
     from auditstream.rules.load import load_rules
-    from auditstream.rules.rule import RuleSet
     from auditstream.settings import load_settings
 
     settings = load_settings()
     catalogue = catalogue_of(settings)
-    if path is None:
-        return load_rules(settings.rules_dir, catalogue=catalogue, strict=False)
-    directory = path if path.is_dir() else path.parent
-    builtin = Path(str(builtin_directory())).resolve()
-    shipped = directory.resolve().is_relative_to(builtin)
-    found = load_rules(None if shipped else directory, catalogue=catalogue, strict=False)
-    return RuleSet(
-        tuple(rule for rule in found.rules if _within(rule.origin, path)),
-        replace(
-            found.correlations,
-            rules={
-                name: rule
-                for name, rule in found.correlations.rules.items()
-                if _within(rule.header.origin, path)
-            },
-        ),
-        tuple(problem for problem in found.problems if _within(problem.file, path)),
-    )
+    directory = settings.rules_dir
+    if path is not None:
+        directory = path if path.is_dir() else path.parent
+        builtin = Path(str(builtin_directory())).resolve()
+        if directory.resolve().is_relative_to(builtin):
+            directory = None
+    found = load_rules(directory, catalogue=catalogue, strict=False)
+    selection = Selection(found, frozenset(), path)
+    problems = tuple(problem for problem in found.problems if selection.has(problem.file))
+    names = frozenset(rule.name for rule in described(found) if selection.has(rule.file))
+    return Selection(replace(found, problems=problems), names, path)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from auditstream.pipeline.detect import MAX_EVIDENCE
 from auditstream.pipeline.sentence import neutral, shown
 from auditstream.rules.correlation.engine import CorrelationEngine
 from auditstream.rules.correlation.match import Match
+from auditstream.rules.correlation.model import EffectiveAccess
 from auditstream.rules.correlation.refusals import Refusals
 from auditstream.rules.correlation.scheduled import ScheduledRules
 from auditstream.rules.matcher import Matcher
@@ -163,7 +164,7 @@ def alert_of(match: Match, now: datetime) -> Alert:
         occurred_at=match.first["occurred_at"],
         detected_at=now,
         evidence=match.evidence[:MAX_EVIDENCE],
-        event_count=match.count,
+        event_count=match.events if isinstance(match.rule, EffectiveAccess) else match.count,
         whom=told["member"] or told["group"],
         late=match.late,
         window_seconds=int(header.window.total_seconds()),

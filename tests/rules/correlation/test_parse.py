@@ -221,6 +221,14 @@ def test_what_is_wrong(old: str, new: str, line: int, message: str) -> None:
             4,
             "manage is no role",
         ),
+        (
+            extension(
+                "effective_access: {rules: one, entity-type: workspace_connection, role: manage, "
+                "members: 5}"
+            ),
+            4,
+            "members are those of a group",
+        ),
         ('title: "?"\nauditstream: {silence: {timespan: 1h}}\n', 1, "a name is wanted"),
         ("- a list\n", 1, "valid dictionary"),
     ],

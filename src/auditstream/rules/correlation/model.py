@@ -202,6 +202,10 @@ class EffectiveAccess:
     rank of `role` on the scale of these things.
 
     The group of its alerts is workspace, member, entity and role.
+
+    With `members` above 1 it is about groups of at least so many members: it fires at an event of
+    `rules` that gives one of them the role, whatever its members had before. The group of its
+    alerts is workspace, group, entity and role; the members at that moment are counted.
     """
 
     header: Header
@@ -210,6 +214,7 @@ class EffectiveAccess:
     role: str
     min_rank: int
     through: Literal["group", "direct", "any"]
+    members: int = 1
 
 
 CompoundRule: TypeAlias = Correlation | FirstSeen | Absence | EffectiveAccess

@@ -328,6 +328,8 @@ class _Reader:
             }
         if len(ranks) != 1:
             self._fail((*place, "role"), f"{section.role} is no role of these types of entity")
+        if section.members > 1 and section.through != "group":
+            self._fail((*place, "members"), "members are those of a group: through: group")
         return EffectiveAccess(
             header=self._header(document, content),
             rules=tuple(section.rules),
@@ -335,6 +337,7 @@ class _Reader:
             role=section.role,
             min_rank=ranks.pop(),
             through=section.through,
+            members=section.members,
         )
 
     def _known(
