@@ -1,4 +1,4 @@
-"""Rules as they are listed on the command line."""
+"""Rules on the command line: the list of them, and their cases."""
 
 from __future__ import annotations
 
@@ -40,3 +40,54 @@ def test_list(auditstream: Command, tmp_path: Path) -> None:
     ]
     many = auditstream("rules", "list", "--format", "table").out.splitlines()
     assert next(line for line in many if line.startswith("denied_attempts ")).split()[-2] == "26"
+
+
+PART = """\
+title: Group of a team deleted
+name: own_deleted
+logsource: {product: analyst_studio, service: audit}
+detection: {selection: {action: group_deleted}, condition: selection}
+auditstream:
+  cases:
+    - event: {action: group_created}
+      hit: %s
+"""
+TEAM = """\
+title: Groups of a team deleted
+name: own_by_team
+correlation:
+  type: event_count
+  rules: [own_deleted]
+  group-by: [metadata.team]
+  timespan: 10m
+  condition: {gte: 2}
+auditstream:
+  sentence: "{count} groups of a team were deleted"
+  cases:
+    - events:
+        - {action: group_deleted, metadata: {team: red}}
+        - {action: group_deleted, metadata: {team: red}}
+      hit: true
+      sentence: 2 groups of a team were deleted
+    - events:
+        - {action: group_deleted, metadata: {team: red}}
+        - {action: group_deleted, metadata: {team: blue}}
+        - {action: group_deleted}
+        - {action: group_deleted}
+      hit: false
+"""
+
+
+def test_cases(auditstream: Command, tmp_path: Path) -> None:
+    """Cases are run, for rules that rest on other files as well; what does not hold is told."""
+    (tmp_path / "team.yml").write_text(TEAM, encoding="utf-8")
+    file = tmp_path / "part.yml"
+    file.write_text(PART % "true", encoding="utf-8")
+    answer = auditstream("rules", "test", str(tmp_path / "team.yml"))
+    assert (answer.code, answer.out) == (0, "2 as expected, 0 not\n"), answer.err
+    answer = auditstream("rules", "test", str(tmp_path), "--stream-only")
+    assert answer.code == 1
+    assert answer.out.splitlines() == [
+        f"{file}:7: own_deleted on the stream: a hit was expected, there is none",
+        "0 as expected, 1 not",
+    ]

@@ -17,6 +17,7 @@ from auditstream.pipeline.detect import MAX_EVIDENCE
 from auditstream.pipeline.sentence import neutral, shown
 from auditstream.rules.correlation.engine import CorrelationEngine
 from auditstream.rules.correlation.match import Match
+from auditstream.rules.correlation.model import EffectiveAccess
 from auditstream.rules.correlation.refusals import Refusals
 from auditstream.rules.correlation.scheduled import ScheduledRules
 from auditstream.rules.matcher import Matcher
@@ -130,7 +131,7 @@ class Correlator:
 
     def _alerts(self, find: Callable[[], list[Match]], now: datetime) -> tuple[Alert, ...]:
         return tuple(
-            _alert(match, now) for match in find() if match.rule.header.name not in self._muted
+            alert_of(match, now) for match in find() if match.rule.header.name not in self._muted
         )
 
 
@@ -139,7 +140,8 @@ def _refused(name: str, error: StoreError) -> None:
     log.error("rule_refused", rule=name, error=str(error))
 
 
-def _alert(match: Match, now: datetime) -> Alert:
+def alert_of(match: Match, now: datetime) -> Alert:
+    """Return the alert of a match that was found at `now`."""
     header = match.rule.header
     first = pl.DataFrame([dict(match.first)], schema_overrides=_TEXTS)
     values = {name: text[0] or "" for name, text in shown(first).to_dict().items()}
@@ -162,7 +164,7 @@ def _alert(match: Match, now: datetime) -> Alert:
         occurred_at=match.first["occurred_at"],
         detected_at=now,
         evidence=match.evidence[:MAX_EVIDENCE],
-        event_count=match.count,
+        event_count=match.events if isinstance(match.rule, EffectiveAccess) else match.count,
         whom=told["member"] or told["group"],
         late=match.late,
         window_seconds=int(header.window.total_seconds()),

@@ -16,8 +16,10 @@ from auditstream.rules.correlation.extensions import (
     absence,
     effective_access,
     first_seen,
+    large_group,
 )
 from auditstream.rules.correlation.link import Linked
+from auditstream.rules.correlation.match import group_names
 from auditstream.rules.correlation.model import (
     Absence,
     CompoundRule,
@@ -25,7 +27,14 @@ from auditstream.rules.correlation.model import (
     EffectiveAccess,
     FirstSeen,
 )
-from auditstream.rules.correlation.occurrences import Source, merged, picked, scan, together
+from auditstream.rules.correlation.occurrences import (
+    Source,
+    merged,
+    one_of,
+    picked,
+    scan,
+    together,
+)
 from auditstream.rules.correlation.scope import Scope, length, literal, microseconds
 from auditstream.rules.correlation.windows import (
     counted,
@@ -126,8 +135,10 @@ class Compiler:
                 return first_seen(rule, rows, scope)
             case Absence():
                 return absence(rule, self._either(rule, scope))
-            case EffectiveAccess():
+            case EffectiveAccess(members=1):
                 return effective_access(rule, self._plain(rule.rules, (), (), scope), scope)
+            case EffectiveAccess():
+                return large_group(rule, self._given(rule, scope), scope)
 
     def _correlation(self, rule: Correlation, scope: Scope, carried: tuple[str, ...]) -> str:
         rows = self._occurrences(rule, scope, carried)
@@ -199,6 +210,12 @@ class Compiler:
     ) -> str:
         predicates = tuple((0, self._predicates[name]) for name in rules)
         return scan(Source(predicates, group, values), scope)
+
+    def _given(self, rule: EffectiveAccess, scope: Scope) -> str:
+        met = " OR ".join(f"({self._predicates[name]})" for name in rule.rules)
+        kind = one_of("e.entity_type", rule.entity_types)
+        given = f"({met}) AND {kind} AND ifNull(e.role_rank >= {rule.min_rank}, false)"
+        return scan(Source(((0, given),), group_names(rule)), scope)
 
     def _either(self, rule: Absence, scope: Scope) -> str:
         alike: dict[tuple[str, ...], list[tuple[int, str]]] = {}

@@ -105,6 +105,7 @@ class EffectiveAccessSection(_OwnSection):
     entity_type: SomeNames
     role: Text
     through: Literal["group", "direct", "any"] = "any"
+    members: Annotated[StrictInt, Field(ge=1)] = 1
 
 
 class OwnSection(_Section):

@@ -23,6 +23,7 @@ from auditstream.rules.correlation.model import (
     EffectiveAccess,
     FirstSeen,
 )
+from auditstream.rules.correlation.occurrences import read_column, text_expr
 from auditstream.rules.correlation.plausible import plausible
 from auditstream.rules.correlation.refusals import Refusals
 from auditstream.rules.correlation.scope import (
@@ -112,10 +113,12 @@ class CorrelationEngine:
             match rule:
                 case Correlation():
                     wanted |= {
-                        rule.column(field, name) for field in rule.group_by for name in rule.rules
+                        read_column(rule.column(field, name))
+                        for field in rule.group_by
+                        for name in rule.rules
                     }
                 case FirstSeen():
-                    wanted |= {*rule.group_by, *rule.values}
+                    wanted |= set(map(read_column, (*rule.group_by, *rule.values)))
                 case _:
                     pass
         return sorted(wanted)
@@ -231,7 +234,7 @@ class CorrelationEngine:
         if isinstance(rule, EffectiveAccess) or self._compiler.chained(rule) or not rule.group_by:
             return None
         if isinstance(rule, FirstSeen):
-            seen = rows.select(pl.col(rule.group_by).cast(pl.String)).unique().rows()
+            seen = rows.select(map(text_expr, rule.group_by)).unique().rows()
             return tuple(sorted(row for row in seen if all(row)))
         groups: set[tuple[str, ...]] = set()
         for name in references(rule):
@@ -241,9 +244,7 @@ class CorrelationEngine:
                     for field in rule.group_by
                 ]
                 met = appended.filter(hits[name] & (pl.col("occurred_at") >= self._since))
-                values = met.select(
-                    pl.col(column).cast(pl.String) for column in dict.fromkeys(columns)
-                )
+                values = met.select(map(text_expr, dict.fromkeys(columns)))
                 groups |= {
                     tuple(row[column] for column in columns)
                     for row in values.unique().to_dicts()

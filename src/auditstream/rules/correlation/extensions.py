@@ -11,7 +11,7 @@ from typing import Final
 
 from auditstream.rules.correlation.model import Absence, EffectiveAccess, FirstSeen
 from auditstream.rules.correlation.occurrences import one_of
-from auditstream.rules.correlation.scope import Scope, length
+from auditstream.rules.correlation.scope import Scope, length, literal
 from auditstream.rules.correlation.windows import FAR
 
 NOTHING_TOLD: Final = "emptyArrayString() AS told"
@@ -86,4 +86,26 @@ def effective_access(rule: EffectiveAccess, rows: str, scope: Scope) -> str:
         "WHERE r.x.id IN (a.grant_event_id, a.membership_event_id) "
         f"AND toUnixTimestamp64Micro(a.valid_from) = r.t AND {_WAYS[rule.through]} "
         f"GROUP BY g, r.t HAVING NOT max({had})"
+    )
+
+
+def large_group(rule: EffectiveAccess, rows: str, scope: Scope) -> str:
+    """Fire at occurrences that give a role to a group of so many members.
+
+    The groups of `rows` are workspace, group, entity and role.
+    """
+    groups = f"SELECT r.g[2] FROM ({rows}) AS r"
+    if scope.touched is not None:
+        groups = ", ".join(map(literal, scope.touched))
+    members = (
+        f"SELECT * FROM {scope.database}.group_members AS m WHERE m.group_id IN ({groups})"
+        + ("" if scope.workspaces is None else f" AND {one_of('m.workspace_id', scope.workspaces)}")
+    )
+    return (
+        "SELECT r.g AS g, r.t AS b, r.t AS t, uniqExact(m.member_id) AS n, any(r.x) AS x, "
+        f"any(if(r.new, r.t, 0)) AS newest, {NOTHING_TOLD} FROM ({rows}) AS r "
+        f"INNER JOIN ({members}) AS m ON m.workspace_id = r.g[1] AND m.group_id = r.g[2] "
+        "WHERE toUnixTimestamp64Micro(m.valid_from) <= r.t "
+        "AND ifNull(toUnixTimestamp64Micro(m.valid_until) > r.t, true) "
+        f"GROUP BY r.g, r.t HAVING n >= {rule.members}"
     )

@@ -4,7 +4,8 @@
 for one producer is the order in which it published them.
 
 *Group.* Events correlate when they agree in the fields of `group_by`, compared exactly. An event in
-which one of these is absent, null or empty, correlates with nothing.
+which one of these is absent, null or empty, correlates with nothing. A field is a column, or
+`metadata.<key>`: the first value of that key.
 
 *Window.* A window ends at an event and begins `timespan` earlier; both bounds belong to it, and all
 events of the last instant. A rule fires at an event, its *hit*, when the condition holds for the
@@ -201,6 +202,10 @@ class EffectiveAccess:
     rank of `role` on the scale of these things.
 
     The group of its alerts is workspace, member, entity and role.
+
+    With `members` above 1 it is about groups of at least so many members: it fires at an event of
+    `rules` that gives one of them the role, whatever its members had before. The group of its
+    alerts is workspace, group, entity and role; the members at that moment are counted.
     """
 
     header: Header
@@ -209,6 +214,7 @@ class EffectiveAccess:
     role: str
     min_rank: int
     through: Literal["group", "direct", "any"]
+    members: int = 1
 
 
 CompoundRule: TypeAlias = Correlation | FirstSeen | Absence | EffectiveAccess

@@ -57,7 +57,8 @@ def _probes(
 ) -> Iterator[str]:
     """Yield queries of which one finds a group if the rule has a match; none if not known."""
     if isinstance(rule, EffectiveAccess) and rule.through == "group" and scope.touched is not None:
-        yield _holds_role(rule, scope, scope.touched)
+        probe = _holds_role if rule.members == 1 else _ever_large
+        yield probe(rule, scope, scope.touched)
     if not isinstance(rule, Correlation) or rule.aliases or rule.term is not None:
         return
     inner = [other for name in rule.rules if (other := linked.correlation(name))]
@@ -106,6 +107,19 @@ def _holds_role(rule: EffectiveAccess, scope: Scope, touched: tuple[str, ...]) -
     return (
         f"SELECT {literal(rule.header.name)} AS rule, [toString(e.workspace_id)] AS group_values "
         f"FROM {scope.database}.events AS e WHERE {' AND '.join(where)} GROUP BY group_values"
+    )
+
+
+def _ever_large(rule: EffectiveAccess, scope: Scope, touched: tuple[str, ...]) -> str:
+    """Return the query for the workspaces in which so many ever joined a group that was touched."""
+    where = [one_of("e.entity_id", touched), "e.entity_type = 'workspace_group'"]
+    if scope.workspaces is not None:
+        where.append(one_of("e.workspace_id", scope.workspaces))
+    return (
+        f"SELECT DISTINCT {literal(rule.header.name)} AS rule, "
+        f"[toString(e.workspace_id)] AS group_values FROM {scope.database}.events AS e "
+        f"WHERE {' AND '.join(where)} "
+        f"GROUP BY e.workspace_id, e.entity_id HAVING uniqExact(e.member_id) >= {rule.members}"
     )
 
 
