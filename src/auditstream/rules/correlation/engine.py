@@ -253,10 +253,13 @@ class CorrelationEngine:
         return tuple(sorted(groups))
 
 
-def _groups_of(rows: pl.DataFrame) -> tuple[str, ...]:
-    """Return the groups that events are about."""
-    own = rows.filter(pl.col("entity_type") == "workspace_group")["entity_id"]
-    return tuple(sorted({*own.to_list(), *rows["group_id"].drop_nulls().to_list()}))
+def _groups_of(rows: pl.DataFrame) -> dict[str, int]:
+    """Return the groups that events are about, with the time of the newest event of each."""
+    own = pl.when(pl.col("entity_type") == "workspace_group").then("entity_id")
+    at = pl.col("occurred_at").dt.epoch("us")
+    about = [rows.select(group=group.cast(pl.String), at=at) for group in (own, pl.col("group_id"))]
+    newest = pl.concat(about).drop_nulls().group_by("group").agg(pl.col("at").max()).sort("group")
+    return dict(newest.rows())
 
 
 def waits(rule: CompoundRule, linked: Linked) -> bool:
