@@ -102,7 +102,7 @@ def _list(visit: Visit, given: dict[str, str]) -> Response:
 
 def _one(visit: Visit, alert_id: UUID) -> Response:
     store = visit.services.store
-    found = read_alerts(store, visit.token.workspace_id, alert_id=alert_id, limit=1)
+    found = read_alerts(store, visit.token.workspace_id, [alert_id])
     visit.record(len(found))
     if not found:
         raise RefusedError(404, "the workspace has no such alert")
