@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from starlette.concurrency import run_in_threadpool
@@ -17,10 +19,11 @@ from auditstream.api.explorer.picture import draw_access
 from auditstream.api.explorer.rows import LOG_SHAPE, row_from
 from auditstream.api.explorer.visit import Visit, visiting
 from auditstream.errors import RefusedError
-from auditstream.store.access import memberships_at, ways_at
+from auditstream.store.access import About, Membership, Way, memberships_at, ways_at
 from auditstream.store.event_filter import EventFilter
-from auditstream.store.histogram import read_histogram
-from auditstream.store.read_events import Page, Shape, read_page
+from auditstream.store.histogram import Histogram, read_histogram
+from auditstream.store.read_events import Shape, read_page
+from auditstream.store.seen import Seen, actions_seen
 from auditstream.store.snapshot import Snapshot
 
 MOST_WAYS: Final = 500
@@ -43,140 +46,150 @@ Reader = Annotated[Visit, Depends(visiting("read"))]
 Identity = Annotated[str, Query(min_length=1, max_length=256)]
 
 
+@dataclass(frozen=True)
+class Part:
+    """Events that name the subject in one place: the newest, and how often each action is there."""
+
+    title: str
+    name: str
+    value: str
+    wanted: EventFilter
+    recent: tuple[dict[str, Any], ...]
+    seen: tuple[Seen, ...]
+
+    @property
+    def events(self) -> int:
+        """How many events there are."""
+        return sum(seen.events for seen in self.seen)
+
+    def log(self, *more: tuple[str, str]) -> str:
+        """Return where the log has them, or some of them."""
+        return address("/log", [(self.name, self.value), *more])
+
+
 @router.get("/actor")
 async def show_actor(id: Identity, visit: Reader) -> Response:  # noqa: A002 - the parameter's name
     """Show what somebody did, what was done to them, and what they reach now."""
-    return await run_in_threadpool(_actor, visit, id)
+    did, to_them = await _parts(
+        visit, id, ("What they did", "actor"), ("What was done to them", "member")
+    )
+    events = (*did.recent, *to_them.recent)
+    # A name leads to the id that the tables of access go by.
+    named = [
+        (event[f"{part}_id"], event[f"{part}_username"])
+        for event in events
+        for part in ("actor", "member")
+    ]
+    number = next((key for key, name in named if key and id in (key, name)), id)
+    name = next((name for key, name in named if key == number and name), number)
+    kind = did.recent[0]["actor_type"] if did.recent else "user"
+    reach = await _reach(visit, ("member_id", number), "member_id", (did, to_them))
+    return await run_in_threadpool(
+        _page,
+        visit,
+        (did, to_them),
+        *reach,
+        reader=(number, name),
+        kind="Person" if kind == "user" else kind.replace("_", " ").capitalize(),
+        heading=name,
+        identity=number,
+        joined_title="Groups",
+        access_title="What they reach now",
+    )
 
 
 @router.get("/entity")
 async def show_entity(id: Identity, visit: Reader) -> Response:  # noqa: A002 - the parameter's name
     """Show what was done with a thing or group, and who reaches it, or through it, now."""
-    return await run_in_threadpool(_entity, visit, id)
-
-
-def _actor(visit: Visit, identity: str) -> Response:
-    snapshot = visit.services.snapshots.read()
-    did = _filter(visit, actor=[identity])
-    done = _recent(visit, did, snapshot)
-    to_them = _recent(visit, _filter(visit, member=[identity]), snapshot)
-    events = [*done, *to_them]
-    if not events:
-        visit.record(0)
-        raise RefusedError(404, "nobody of this id is in the log of the workspace")
-    # A name leads to the id that the tables of access go by.
-    number = next(
-        (
-            event[f"{part}_id"]
-            for event in events
-            for part in ("actor", "member")
-            if identity in (event[f"{part}_id"], event[f"{part}_username"]) and event[f"{part}_id"]
-        ),
-        identity,
+    about, with_group = await _parts(
+        visit, id, ("What was done with it", "entity"), ("Given to it and taken from it", "group")
     )
-    name = next(
-        (
-            event[f"{part}_username"]
-            for event in events
-            for part in ("actor", "member")
-            if event[f"{part}_id"] == number and event[f"{part}_username"]
-        ),
-        identity,
-    )
-    store, workspace, now = visit.services.store, visit.token.workspace_id, datetime.now(UTC)
-    return _show(
+    part, first = ("entity", about) if about.recent else ("group", with_group)
+    newest = first.recent[0]
+    kind = newest["entity_type"] if about.recent else _GROUP
+    number, name = newest[f"{part}_id"], newest[f"{part}_name"]
+    is_group = kind == _GROUP
+    column: About = "through" if is_group else "entity_id"
+    reach = await _reach(visit, (column, number), "group_id", (about, with_group))
+    return await run_in_threadpool(
+        _page,
         visit,
-        kind="Person" if not done or done[0]["actor_type"] == "user" else done[0]["actor_type"],
-        heading=name,
-        identity=number,
-        wanted=did,
-        recent=done,
-        others=("Done to them", to_them, address("/log", [("member", identity)])),
-        log=address("/log", [("actor", identity)]),
-        ways=ways_at(store, workspace, "member_id", number, now, MOST_WAYS),
-        memberships=memberships_at(store, workspace, "member_id", number, now, MOST_WAYS),
-        members=[],
-        access_title="What they reach now",
-    )
-
-
-def _entity(visit: Visit, identity: str) -> Response:
-    snapshot = visit.services.snapshots.read()
-    about = _filter(visit, entity=[identity])
-    done = _recent(visit, about, snapshot)
-    with_group = _recent(visit, _filter(visit, group=[identity]), snapshot)
-    if not done and not with_group:
-        visit.record(0)
-        raise RefusedError(404, "nothing of this id is in the log of the workspace")
-    is_group = not done or done[0]["entity_type"] == _GROUP
-    first = (done or with_group)[0]
-    part = "entity" if done else "group"
-    number, name = first[f"{part}_id"], first[f"{part}_name"]
-    store, workspace, now = visit.services.store, visit.token.workspace_id, datetime.now(UTC)
-    members = memberships_at(store, workspace, "group_id", number, now, MOST_WAYS)
-    return _show(
-        visit,
-        kind=(done[0]["entity_type"] if done else _GROUP).replace("workspace_", "").capitalize(),
+        (about, with_group),
+        *reach,
+        kind=kind.replace("workspace_", "").replace("_", " ").capitalize(),
         heading=name or number,
         identity=number,
-        wanted=about,
-        recent=done,
-        others=(
-            "Given to it and taken from it",
-            with_group,
-            address("/log", [("group", identity)]),
-        ),
-        log=address("/log", [("entity", identity)]),
-        ways=ways_at(
-            store, workspace, "through" if is_group else "entity_id", number, now, MOST_WAYS
-        ),
-        memberships=[],
-        members=members,
+        joined_title="Members",
         access_title="Who reaches what through it now" if is_group else "Who reaches it now",
     )
 
 
-def _show(
+async def _parts(visit: Visit, value: str, *named: tuple[str, str]) -> list[Part]:
+    """Return the events that name a subject, by the filters that find them.
+
+    Raises:
+        RefusedError: 404, there are none.
+    """
+    snapshot = await run_in_threadpool(visit.services.snapshots.read)
+    parts = await asyncio.gather(
+        *(run_in_threadpool(_part, visit, snapshot, title, name, value) for title, name in named)
+    )
+    if not any(part.recent for part in parts):
+        await run_in_threadpool(visit.record, 0)
+        raise RefusedError(404, "nothing and nobody of this id is in the log of the workspace")
+    return parts
+
+
+def _part(visit: Visit, snapshot: Snapshot, title: str, name: str, value: str) -> Part:
+    store = visit.services.store
+    wanted = EventQuery.model_validate({name: [value]}).event_filter(visit.token.workspace_id)
+    page = read_page(store, _SHAPE, wanted, snapshot=snapshot, after=None, limit=_RECENT)
+    recent = tuple(json.loads(line) for line in page.lines)
+    seen = tuple(actions_seen(store, wanted)) if recent else ()
+    return Part(title, name, value, wanted, recent, seen)
+
+
+async def _reach(
     visit: Visit,
+    about: tuple[About, str],
+    belongs: Literal["group_id", "member_id"],
+    parts: Sequence[Part],
+) -> tuple[list[Way], list[Membership], Histogram]:
+    """Return the ways about a value, the memberships of it, and when its events were."""
+    store, workspace, now = visit.services.store, visit.token.workspace_id, datetime.now(UTC)
+    column, value = about
+    timed = next(part for part in parts if part.recent)
+    return await asyncio.gather(
+        run_in_threadpool(ways_at, store, workspace, column, value, now, MOST_WAYS),
+        run_in_threadpool(memberships_at, store, workspace, belongs, value, now, MOST_WAYS),
+        run_in_threadpool(read_histogram, store, timed.wanted),
+    )
+
+
+def _page(
+    visit: Visit,
+    parts: Sequence[Part],
+    ways: list[Way],
+    joined: list[Membership],
+    histogram: Histogram,
     *,
-    wanted: EventFilter,
-    recent: list[dict[str, Any]],
-    others: tuple[str, list[dict[str, Any]], str],
-    ways: list[Any],
-    memberships: list[Any],
-    members: list[Any],
+    reader: tuple[str, str] | None = None,
     **values: Any,
 ) -> Response:
     catalogue = visit.services.catalogue
-    histogram = read_histogram(visit.services.store, wanted)
-    title, more, link = others
-    parts = [("Latest", recent, values["log"]), (title, more, link)]
-    visit.record(len(recent) + len(more) + len(ways) + len(memberships) + len(members))
+    told = [part for part in parts if part.recent]
+    seen = [action for part in told for action in part.seen]
+    visit.record(sum(len(part.recent) for part in told) + len(ways) + len(joined))
     return visit.page(
         "subject.html",
         with_day=True,
         chart=draw(histogram),
-        total=histogram.events,
-        timelines=[
-            (name, [row_from(event, catalogue) for event in events], more_link)
-            for name, events, more_link in parts
-            if events
-        ],
-        counts=Counter(event["description"] for event in recent).most_common(6),
-        picture=draw_access(ways),
+        chart_title=told[0].title,
+        parts=[(part, [row_from(event, catalogue) for event in part.recent]) for part in told],
+        first=min(action.first for action in seen),
+        last=max(action.last for action in seen),
+        picture=draw_access(ways, reader),
         ways=ways,
-        memberships=memberships,
-        members=members,
+        joined=joined,
         **values,
     )
-
-
-def _filter(visit: Visit, **wanted: list[str]) -> EventFilter:
-    return EventQuery.model_validate(wanted).event_filter(visit.token.workspace_id)
-
-
-def _recent(visit: Visit, wanted: EventFilter, snapshot: Snapshot) -> list[dict[str, Any]]:
-    page: Page = read_page(
-        visit.services.store, _SHAPE, wanted, snapshot=snapshot, after=None, limit=_RECENT
-    )
-    return [json.loads(line) for line in page.lines]
