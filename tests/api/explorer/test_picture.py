@@ -23,7 +23,7 @@ def way(member: str, thing: str, through: str = "direct", role: str | None = "vi
         role=role,
         through=through,
         through_name=name,
-        valid_from=SINCE,
+        since=SINCE,
         granted_by="boss",
         added_by=None,
     )

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Response
 from starlette.concurrency import run_in_threadpool
 
-from auditstream.api.event_query import EventQuery
 from auditstream.api.explorer.addresses import address
 from auditstream.api.explorer.chart import draw
 from auditstream.api.explorer.picture import draw_access
 from auditstream.api.explorer.rows import LOG_SHAPE, row_from
 from auditstream.api.explorer.visit import Visit, visiting
 from auditstream.errors import RefusedError
-from auditstream.store.access import About, Membership, Way, memberships_at, ways_at
+from auditstream.store.access import About, Reach, read_reach
+from auditstream.store.activity import Activity, read_activity
 from auditstream.store.event_filter import EventFilter
-from auditstream.store.histogram import Histogram, read_histogram
-from auditstream.store.read_events import Shape, read_page
-from auditstream.store.seen import Seen, actions_seen
-from auditstream.store.snapshot import Snapshot
+from auditstream.store.read_events import Shape
 
 MOST_WAYS: Final = 500
 _RECENT: Final = 20
@@ -48,19 +45,17 @@ Identity = Annotated[str, Query(min_length=1, max_length=256)]
 
 @dataclass(frozen=True)
 class Part:
-    """Events that name the subject in one place: the newest, and how often each action is there."""
+    """Events that name the subject in one place, which the log finds by the filter `name`."""
 
     title: str
     name: str
     value: str
-    wanted: EventFilter
-    recent: tuple[dict[str, Any], ...]
-    seen: tuple[Seen, ...]
+    activity: Activity
 
     @property
-    def events(self) -> int:
-        """How many events there are."""
-        return sum(seen.events for seen in self.seen)
+    def recent(self) -> list[dict[str, Any]]:
+        """The newest events."""
+        return [json.loads(line) for line in self.activity.recent]
 
     def log(self, *more: tuple[str, str]) -> str:
         """Return where the log has them, or some of them."""
@@ -70,25 +65,25 @@ class Part:
 @router.get("/actor")
 async def show_actor(id: Identity, visit: Reader) -> Response:  # noqa: A002 - the parameter's name
     """Show what somebody did, what was done to them, and what they reach now."""
-    did, to_them = await _parts(
-        visit, id, ("What they did", "actor"), ("What was done to them", "member")
-    )
-    events = (*did.recent, *to_them.recent)
-    # A name leads to the id that the tables of access go by.
+    titles = {"actor": "What they did", "member": "What was done to them"}
+    (did, to_them), reach = await _read(visit, id, titles, "member")
+    done = did.recent
     named = [
         (event[f"{part}_id"], event[f"{part}_username"])
-        for event in events
+        for event in (*done, *to_them.recent)
         for part in ("actor", "member")
     ]
+    # A name leads to the id that the tables of access go by.
     number = next((key for key, name in named if key and id in (key, name)), id)
+    if number != id:
+        reach = await _reach(visit, "member", number)
     name = next((name for key, name in named if key == number and name), number)
-    kind = did.recent[0]["actor_type"] if did.recent else "user"
-    reach = await _reach(visit, ("member_id", number), "member_id", (did, to_them))
+    kind = done[0]["actor_type"] if done else "user"
     return await run_in_threadpool(
         _page,
         visit,
         (did, to_them),
-        *reach,
+        reach,
         reader=(number, name),
         kind="Person" if kind == "user" else kind.replace("_", " ").capitalize(),
         heading=name,
@@ -101,95 +96,86 @@ async def show_actor(id: Identity, visit: Reader) -> Response:  # noqa: A002 - t
 @router.get("/entity")
 async def show_entity(id: Identity, visit: Reader) -> Response:  # noqa: A002 - the parameter's name
     """Show what was done with a thing or group, and who reaches it, or through it, now."""
-    about, with_group = await _parts(
-        visit, id, ("What was done with it", "entity"), ("Given to it and taken from it", "group")
-    )
-    part, first = ("entity", about) if about.recent else ("group", with_group)
-    newest = first.recent[0]
-    kind = newest["entity_type"] if about.recent else _GROUP
+    titles = {"entity": "What was done with it", "group": "Given to it and taken from it"}
+    (about, with_group), reach = await _read(visit, id, titles, "entity")
+    part = "entity" if about.activity.recent else "group"
+    newest = (about.recent or with_group.recent)[0]
+    kind = newest["entity_type"] if about.activity.recent else _GROUP
     number, name = newest[f"{part}_id"], newest[f"{part}_name"]
-    is_group = kind == _GROUP
-    column: About = "through" if is_group else "entity_id"
-    reach = await _reach(visit, (column, number), "group_id", (about, with_group))
+    if number != id:
+        reach = await _reach(visit, "entity", number)
     return await run_in_threadpool(
         _page,
         visit,
         (about, with_group),
-        *reach,
+        reach,
         kind=kind.replace("workspace_", "").replace("_", " ").capitalize(),
         heading=name or number,
         identity=number,
         joined_title="Members",
-        access_title="Who reaches what through it now" if is_group else "Who reaches it now",
+        access_title="Who reaches what through it now" if kind == _GROUP else "Who reaches it now",
     )
 
 
-async def _parts(visit: Visit, value: str, *named: tuple[str, str]) -> list[Part]:
-    """Return the events that name a subject, by the filters that find them.
+async def _read(
+    visit: Visit, value: str, titles: Mapping[str, str], about: About
+) -> tuple[list[Part], Reach]:
+    """Return the events that name a subject by its id, else by its name, and its reach by the id.
 
     Raises:
         RefusedError: 404, there are none.
     """
-    snapshot = await run_in_threadpool(visit.services.snapshots.read)
-    parts = await asyncio.gather(
-        *(run_in_threadpool(_part, visit, snapshot, title, name, value) for title, name in named)
+    *parts, reach = await asyncio.gather(
+        *(
+            run_in_threadpool(_part, visit, *item, value, f"{item[0]}_id")
+            for item in titles.items()
+        ),
+        _reach(visit, about, value),
     )
-    if not any(part.recent for part in parts):
+    if not any(part.activity.recent for part in parts):
+        parts = await asyncio.gather(
+            *(run_in_threadpool(_part, visit, *item, value, item[0]) for item in titles.items())
+        )
+    if not any(part.activity.recent for part in parts):
         await run_in_threadpool(visit.record, 0)
         raise RefusedError(404, "nothing and nobody of this id is in the log of the workspace")
-    return parts
+    return parts, reach
 
 
-def _part(visit: Visit, snapshot: Snapshot, title: str, name: str, value: str) -> Part:
-    store = visit.services.store
-    wanted = EventQuery.model_validate({name: [value]}).event_filter(visit.token.workspace_id)
-    page = read_page(store, _SHAPE, wanted, snapshot=snapshot, after=None, limit=_RECENT)
-    recent = tuple(json.loads(line) for line in page.lines)
-    seen = tuple(actions_seen(store, wanted)) if recent else ()
-    return Part(title, name, value, wanted, recent, seen)
+def _part(visit: Visit, name: str, title: str, value: str, condition: str) -> Part:
+    wanted = EventFilter(visit.token.workspace_id, wanted={condition: (value,)})
+    return Part(title, name, value, read_activity(visit.services.store, wanted, _SHAPE, _RECENT))
 
 
-async def _reach(
-    visit: Visit,
-    about: tuple[About, str],
-    belongs: Literal["group_id", "member_id"],
-    parts: Sequence[Part],
-) -> tuple[list[Way], list[Membership], Histogram]:
-    """Return the ways about a value, the memberships of it, and when its events were."""
+async def _reach(visit: Visit, about: About, value: str) -> Reach:
     store, workspace, now = visit.services.store, visit.token.workspace_id, datetime.now(UTC)
-    column, value = about
-    timed = next(part for part in parts if part.recent)
-    return await asyncio.gather(
-        run_in_threadpool(ways_at, store, workspace, column, value, now, MOST_WAYS),
-        run_in_threadpool(memberships_at, store, workspace, belongs, value, now, MOST_WAYS),
-        run_in_threadpool(read_histogram, store, timed.wanted),
-    )
+    return await run_in_threadpool(read_reach, store, workspace, about, value, now, MOST_WAYS)
 
 
 def _page(
     visit: Visit,
     parts: Sequence[Part],
-    ways: list[Way],
-    joined: list[Membership],
-    histogram: Histogram,
+    reach: Reach,
     *,
     reader: tuple[str, str] | None = None,
     **values: Any,
 ) -> Response:
     catalogue = visit.services.catalogue
-    told = [part for part in parts if part.recent]
-    seen = [action for part in told for action in part.seen]
-    visit.record(sum(len(part.recent) for part in told) + len(ways) + len(joined))
+    told = [part for part in parts if part.activity.recent]
+    seen = [action for part in told for action in part.activity.actions]
+    shown = sum(len(part.activity.recent) for part in told)
+    visit.record(shown + len(reach.ways) + len(reach.memberships))
     return visit.page(
         "subject.html",
         with_day=True,
-        chart=draw(histogram),
+        chart=draw(told[0].activity.histogram),
         chart_title=told[0].title,
         parts=[(part, [row_from(event, catalogue) for event in part.recent]) for part in told],
+        described={name: action.description for name, action in catalogue.actions.items()},
         first=min(action.first for action in seen),
         last=max(action.last for action in seen),
-        picture=draw_access(ways, reader),
-        ways=ways,
-        joined=joined,
+        picture=draw_access(reach.ways, reader),
+        ways=reach.ways,
+        joined=reach.memberships,
         **values,
     )
