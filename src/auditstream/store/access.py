@@ -9,7 +9,7 @@ by their OCSF codes, class * 100 + activity, as in the views.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -29,7 +29,7 @@ _GRANTS: Final = "300501, 300502, 300101, 300102, 300401"
 _MEMBERSHIPS: Final = "300603, 300604"
 _THING_GONE: Final = 300404
 _GROUP_GONE: Final = 300605
-_MEMBER_GONE: Final = "300105, 300106"
+_GONE: Final = f"{_THING_GONE}, {_GROUP_GONE}, 300105, 300106"
 _NONE: Final = 511
 """Stands for a role without a rank, in the lowest 9 bits of a step."""
 
@@ -122,19 +122,22 @@ def read_reach(
     this = literal(value)
     if about == "member":
         held = ask.held(f"e.member_id = {this}")
-        groups = {item.entity_id for item in held if item.is_membership}
-        in_them = _any_of("e.group_id", groups) or "0"
+        in_them = _any_of("e.group_id", {item.entity_id for item in held if item.is_membership})
         held += ask.held(
             f"e.member_id IS NULL AND (e.group_id IS NULL OR {in_them})", codes=_GRANTS
         )
+        told = [item for item in held if item.is_membership]
     else:
         through_it = f"e.member_id IS NULL AND ifNull(e.group_id = {this}, false)"
         held = ask.held(f"e.entity_id = {this} OR ({through_it})")
+        told = [item for item in held if item.is_membership]
         groups = {item.subject_id for item in held if item.subject_type == "group"} - {value}
-        held += ask.held(_any_of("e.entity_id", groups), codes=_MEMBERSHIPS)
-    held = ask.standing(held)
+        if groups:
+            held += ask.held(_any_of("e.entity_id", groups), codes=_MEMBERSHIPS)
+    # The highest role first, and of one role what was given last.
+    held.sort(key=lambda item: (item.moment, item.entity_id, item.subject_id), reverse=True)
+    held.sort(key=lambda item: -item.rank)
     members = [item for item in held if item.is_membership]
-    told = members if about == "member" or not groups else []
     pairs = list(islice(_pairs(held, members), limit))
     named = [*told[:limit], *(item for pair in pairs for item in pair if item)]
     names = ask.told(named)
@@ -149,58 +152,37 @@ class _Question:
         self._store = store
         self._workspace = f"e.workspace_id = {literal(workspace_id)} AND e.outcome = 'success'"
         self._where = f"{self._workspace} AND e.occurred_at <= {moment(at)}"
+        self._gone: dict[tuple[str, str], Moment] | None = None
 
     def held(self, condition: str, codes: str = f"{_GRANTS}, {_MEMBERSHIPS}") -> list[_Held]:
-        """Return what was given last and not taken away, by events that meet a condition."""
-        if not condition:
-            return []
+        """Return what was given last and still stands, by events that meet a condition."""
+        wanted = f"{_CODE} IN ({codes}) AND ({condition})"
+        if self._gone is None:
+            # The same columns of the same parts tell what is gone: one reading for both.
+            wanted = f"({wanted}) OR {_CODE} IN ({_GONE})"
         rows = self._rows(
-            "SELECT e.ocsf_class_uid = 3006 AS is_membership, e.entity_type, e.entity_id, "
-            "e.member_id, if(e.member_id IS NULL, e.group_id, NULL) AS subject_group, "
+            f"SELECT if({_CODE} IN ({_GONE}), {_CODE}, 0) AS gone, "
+            "e.ocsf_class_uid = 3006 AS is_membership, e.entity_type, e.entity_id, e.member_id, "
+            "if(e.member_id IS NULL, e.group_id, NULL) AS subject_group, "
             f"max({_STEP}) AS newest "
             f"FROM {self._store.database}.events AS e WHERE {self._where} "
-            f"AND {_CODE} IN ({codes}) AND (e.ocsf_class_uid != 3004 OR e.role IS NOT NULL) "
-            f"AND ({condition}) "
-            "GROUP BY is_membership, e.entity_type, e.entity_id, e.member_id, subject_group "
-            "HAVING newest % 512 != 0",
-            "is_membership, entity_type, entity_id, member_id, subject_group, "
+            f"AND ({wanted}) AND (gone OR e.ocsf_class_uid != 3004 OR e.role IS NOT NULL) "
+            "GROUP BY gone, is_membership, e.entity_type, e.entity_id, e.member_id, subject_group "
+            "HAVING gone OR newest % 512 != 0",
+            "gone, is_membership, entity_type, entity_id, member_id, subject_group, "
             f"toUInt16(newest % 512) AS rank, {_NEWEST}",
         )
-        return [
-            _Held(
-                *row[:3],
-                *(
-                    ("member", member)
-                    if member is not None
-                    else ("group", group)
-                    if group is not None
-                    else ("everyone", "")
-                ),
-                0 if rank == _NONE else rank,
-                (at, place),
-            )
-            for *row, member, group, rank, at, place in rows
-        ]
+        if self._gone is None:
+            self._gone = _ends(rows)
+        held = [_held(*row) for gone, *row in rows if not gone]
+        return [item for item in held if self._stands(item)]
 
-    def standing(self, held: Sequence[_Held]) -> list[_Held]:
-        """Return that of which neither thing nor group nor member has gone since.
-
-        The highest role is first, and of one role what was given last.
-        """
-        gone = self._gone({id_ for item in held for id_ in (item.entity_id, item.subject_id)})
-
-        def stands(item: _Held) -> bool:
-            kind = "group" if item.is_membership else item.entity_type
-            ends = (
-                gone.get(key)
-                for key in ((kind, item.entity_id), (item.subject_type, item.subject_id))
-            )
-            return all(end is None or end < item.moment for end in ends)
-
-        last_first = sorted(
-            held, key=lambda item: (item.moment, item.entity_id, item.subject_id), reverse=True
-        )
-        return sorted(filter(stands, last_first), key=lambda item: -item.rank)
+    def _stands(self, item: _Held) -> bool:
+        """Tell whether neither thing nor group nor member has gone since."""
+        kind = "group" if item.is_membership else item.entity_type
+        of = ((kind, item.entity_id), (item.subject_type, item.subject_id))
+        ends = [(self._gone or {}).get(key) for key in of]
+        return all(end is None or end < item.moment for end in ends)
 
     def told(self, held: Sequence[_Held]) -> dict[Moment, _Told]:
         """Return what the events that gave it say besides, by their moments."""
@@ -220,26 +202,46 @@ class _Question:
         )
         return {(at, place): _Told(*rest) for at, place, *rest in rows}
 
-    def _gone(self, ids: Iterable[str]) -> dict[tuple[str, str], Moment]:
-        """Return when things, groups and members of these ids last went, by kind and id."""
-        codes = f"{_THING_GONE}, {_GROUP_GONE}, {_MEMBER_GONE}"
-        rows = self._rows(
-            f"SELECT multiIf({_CODE} = {_THING_GONE}, toString(e.entity_type), "
-            f"{_CODE} = {_GROUP_GONE}, 'group', 'member') AS kind, "
-            "if(kind = 'member', ifNull(e.member_id, ''), e.entity_id) AS id, "
-            f"max({_STEP}) AS newest "
-            f"FROM {self._store.database}.events AS e WHERE {self._where} "
-            f"AND {_CODE} IN ({codes}) AND ({_any_of('id', set(ids)) or '0'}) GROUP BY kind, id",
-            f"kind, id, {_NEWEST}",
-        )
-        return {(kind, id_): (at, place) for kind, id_, at, place in rows}
-
     def _rows(self, sql: str, columns: str) -> list[tuple[Any, ...]]:
         return self._store.query_frame(f"SELECT {columns} FROM ({sql})", settings=_READ).rows()
 
 
+def _ends(rows: Sequence[tuple[Any, ...]]) -> dict[tuple[str, str], Moment]:
+    """Return when things, groups and members last went, by kind and id."""
+    ends: dict[tuple[str, str], Moment] = {}
+    for code, _, entity_type, entity_id, member, _, _, *newest in rows:
+        if not code:
+            continue
+        if code == _THING_GONE:
+            key = (entity_type, entity_id)
+        else:
+            key = ("group", entity_id) if code == _GROUP_GONE else ("member", member or "")
+        at, place = newest
+        ends[key] = max(ends.get(key, (at, place)), (at, place))
+    return ends
+
+
+def _held(
+    is_membership: bool,
+    entity_type: str,
+    entity_id: str,
+    member: str | None,
+    group: str | None,
+    rank: int,
+    at: datetime,
+    place: int,
+) -> _Held:
+    subject = ("everyone", "")
+    if member is not None:
+        subject = ("member", member)
+    elif group is not None:
+        subject = ("group", group)
+    known = 0 if rank == _NONE else rank
+    return _Held(is_membership, entity_type, entity_id, *subject, known, (at, place))
+
+
 def _any_of(column: str, values: set[str]) -> str:
-    return f"ifNull({column} IN ({literals(sorted(values))}), false)" if values else ""
+    return f"ifNull({column} IN ({literals(sorted(values))}), false)" if values else "0"
 
 
 def _pairs(held: Sequence[_Held], members: Sequence[_Held]) -> Iterator[_Pair]:
