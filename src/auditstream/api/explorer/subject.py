@@ -127,10 +127,7 @@ async def _read(
     """
     reading = asyncio.create_task(_reach(visit, about, value))
     parts = await asyncio.gather(
-        *(
-            run_in_threadpool(_part, visit, *item, value, f"{item[0]}_id")
-            for item in titles.items()
-        )
+        *(run_in_threadpool(_part, visit, *item, value, f"{item[0]}_id") for item in titles.items())
     )
     reach = await reading
     if not any(part.activity.recent for part in parts):

@@ -46,10 +46,19 @@ def plausible(
                 left.append(replace(question, scope=scope))
                 continue
             groups = question.scope.groups
-            if groups is not None:
+            if _has_own_groups(linked, question.rule):
                 groups = tuple(sorted(found[name]))
             left.append(replace(question, scope=replace(question.scope, groups=groups)))
     return left
+
+
+def _has_own_groups(linked: Linked, rule: CompoundRule) -> bool:
+    """Return whether what is found for a rule are its groups, not those of one it refers to."""
+    return (
+        isinstance(rule, Correlation)
+        and bool(rule.group_by)
+        and not any(map(linked.correlation, rule.rules))
+    )
 
 
 def _probes(
