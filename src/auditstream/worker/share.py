@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from io import BytesIO
 from typing import Final, TypeAlias
 
 import polars as pl
@@ -19,6 +20,25 @@ Candidates: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame | None]
 """Returns what is to be kept of events for rules over several events."""
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Rows as they wait, compressed: a frame would keep the texts of its whole fetch in memory."""
+
+    rows: int
+    body: bytes
+
+    def frame(self) -> pl.DataFrame:
+        """Return the rows."""
+        return pl.read_ipc_stream(self.body)
+
+
+def pack(frame: pl.DataFrame) -> Packed:
+    """Pack rows."""
+    body = BytesIO()
+    frame.write_ipc_stream(body, compression="lz4")
+    return Packed(frame.height, body.getvalue())
+
+
 @dataclass(frozen=True)
 class Share:
     """One partition's share of a fetch; `pending` is there when there are events.
@@ -29,7 +49,7 @@ class Share:
     events: Sealed | None
     pending: Pending | None
     rejects: pl.DataFrame
-    candidates: pl.DataFrame | None = None
+    candidates: Packed | None = None
 
     @property
     def rows(self) -> int:
@@ -57,7 +77,7 @@ def share_out(processed: Processed, memory: Memory, candidates: Candidates) -> d
             events.get(partition),
             rejects.get(partition, NOTHING.rejects),
             memory,
-            causes.get(partition),
+            pack(causes[partition]) if partition in causes else None,
         )
         for partition in events.keys() | rejects.keys()
     }
@@ -67,7 +87,7 @@ def _share(
     events: pl.DataFrame | None,
     rejects: pl.DataFrame,
     memory: Memory,
-    candidates: pl.DataFrame | None,
+    candidates: Packed | None,
 ) -> Share:
     if events is None:
         return Share(None, None, rejects)
