@@ -31,7 +31,7 @@ log = structlog.get_logger("auditstream.append")
 
 APPENDS_AT_ONCE: Final = 4
 MAX_BYTES: Final = 256 * 1024 * 1024
-BACKLOG_PATIENCE: Final = 2.0
+BACKLOG_PATIENCE: Final = 4.0
 """How much longer a row may wait while fetches are full: what is late already may as well become a
 larger append, of which each costs the server some 40 ms beside what its rows cost."""
 

@@ -24,7 +24,7 @@ from auditstream.store.columns import REJECT_SCHEMA
 from auditstream.store.connection import Store
 from auditstream.store.history import StoredHistory
 from auditstream.store.watermark import read_watermarks, table_identity
-from auditstream.worker.alert_rows import AlertRows
+from auditstream.worker.alert_rows import LAGGING_PAUSE_SECONDS, PAUSE_SECONDS, AlertRows
 from auditstream.worker.append_loop import AppendLoop
 from auditstream.worker.assignment import Assignment
 from auditstream.worker.correlator import Correlator
@@ -72,7 +72,7 @@ class Intake:
         self._memory = Memory(catalogue)
         self._history = PendingHistory(StoredHistory(store, catalogue), self._lanes.pending)
         self._outbox = Outbox(settings)
-        self._rows = AlertRows(self._store_alerts)
+        self._rows = AlertRows(self._store_alerts, self._pause)
         self._reader = ThreadPoolExecutor(1, "read")
         self._thread = ThreadPoolExecutor(1, "process")
         self._turn: asyncio.Task[None] | None = None
@@ -268,6 +268,9 @@ class Intake:
         for alert in alerts:
             metrics.alerts.labels(alert.rule_id).inc()
         await self._rows.add(alerts)
+
+    def _pause(self) -> float:
+        return LAGGING_PAUSE_SECONDS if self._lagging else PAUSE_SECONDS
 
     async def _store_alerts(self, alerts: tuple[Alert, ...]) -> None:
         await self._lanes.store_it(
