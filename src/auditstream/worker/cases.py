@@ -159,34 +159,46 @@ def _compound(
     rule: CompoundRule, rules: RuleSet, catalogue: Catalogue, store: Store
 ) -> Iterator[Verdict]:
     header = rule.header
-    if not header.cases:
-        return
-    alone = Linked(_needed(rule, rules.correlations), ())
+    alone = RuleSet(rules.rules, Linked(needed(rule, rules.correlations), ()))
 
     def on_table(events: pl.DataFrame, case: Case) -> str | None:
-        # An engine of its own for each case: one that is asked by the clock remembers.
-        correlator = Correlator(store, RuleSet(rules.rules, alone))
-        store.command(f"TRUNCATE TABLE {store.database}.events")
-        _append(store, events)
-        found = correlator.candidates(events)
-        alerts = () if found is None else correlator.evaluate(found, START)
-        if waits(rule, alone):
-            span = rule.timespan if isinstance(rule, Absence | Correlation) else timedelta()
-            times = events["occurred_at"].sort().to_list()
-            for complete in (time + span + SETTLE + timedelta(seconds=1) for time in times):
-                alerts += correlator.due(complete, complete)
-        return _judge(case, tuple(alert for alert in alerts if alert.rule_id == header.name))
+        alerts = fired(alone, events, store)
+        return _judge(case, [alert for alert in alerts if alert.rule_id == header.name])
 
     for case in header.cases:
         yield _verdict(header.name, header.origin, case, TABLE, catalogue, on_table)
 
 
-def _needed(rule: CompoundRule, linked: Linked) -> dict[str, CompoundRule]:
+def fired(rules: RuleSet, events: pl.DataFrame, store: Store) -> tuple[Alert, ...]:
+    """Return the alerts of rules over several events for events that are all there are.
+
+    What is in the table of events is thrown away. Blocks, and raises what `Store` raises.
+    """
+    # An engine of its own for each case: one that is asked by the clock remembers.
+    correlator = Correlator(store, rules)
+    store.command(f"TRUNCATE TABLE {store.database}.events")
+    _append(store, events)
+    found = correlator.candidates(events)
+    alerts = () if found is None else correlator.evaluate(found, START)
+    spans = {
+        rule.timespan if isinstance(rule, Absence | Correlation) else timedelta()
+        for rule in rules.correlations.rules.values()
+        if waits(rule, rules.correlations)
+    }
+    later = SETTLE + timedelta(seconds=1)
+    times = events["occurred_at"].to_list()
+    for complete in sorted({time + span + later for time in times for span in spans}):
+        alerts += correlator.due(complete, complete)
+    return alerts
+
+
+def needed(rule: CompoundRule, linked: Linked) -> dict[str, CompoundRule]:
+    """Return a rule over several events and the correlations that it rests on, these first."""
     found: dict[str, CompoundRule] = {}
     if isinstance(rule, Correlation):
         for name in rule.rules:
             if inner := linked.correlation(name):
-                found |= _needed(inner, linked)
+                found |= needed(inner, linked)
     return found | {rule.header.name: rule}
 
 
