@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,11 +10,11 @@ import typer
 from auditstream.cli import rules_backtest, rules_mutate, rules_raise
 from auditstream.cli.output import Format, FormatOption, print_json, print_rows
 from auditstream.cli.rule_files import PathArgument, rules_at
+from auditstream.cli.scratch import StreamOnlyOption, scratch_store
 
 if TYPE_CHECKING:
     from auditstream.rules.correlation.model import CompoundRule
     from auditstream.rules.rule import Rule, RuleProblem, RuleSet
-    from auditstream.store.connection import Store
 
 LIST_EXAMPLE = "auditstream rules list"
 CHECK_EXAMPLE = "auditstream rules check rules/"
@@ -131,10 +128,7 @@ def runbook(
 
 def run_tests(
     path: PathArgument = None,
-    stream_only: Annotated[
-        bool,
-        typer.Option("--stream-only", help="Without ClickHouse: no rules over several events."),
-    ] = False,
+    stream_only: StreamOnlyOption = False,
     form: FormatOption = Format.table,
 ) -> None:
     """Run the cases beside rules, on the stream and on an embedded ClickHouse; exit 1 on failure.
@@ -159,27 +153,6 @@ def run_tests(
     _warn(found.every.problems)
     if failed or found.every.problems:
         raise typer.Exit(1)
-
-
-@contextmanager
-def scratch_store(*, wanted: bool = True) -> Iterator[Store | None]:
-    """Yield an empty store in an embedded ClickHouse that is there for nothing else, if wanted."""
-    if not wanted:
-        yield None
-        return
-    from auditstream.embedded import ClickHouse
-    from auditstream.settings import load_settings
-    from auditstream.store.connection import connect
-    from auditstream.store.migrate import migrate
-
-    with TemporaryDirectory(prefix="auditstream-rules-") as name:
-        directory = Path(name)
-        with ClickHouse(directory / "data", log_path=directory / "log") as server:
-            # Not the password of the server that the settings name.
-            settings = load_settings().model_copy(update={"clickhouse_url": server.url})
-            with closing(connect(settings)) as store:
-                migrate(store, 0)
-                yield store
 
 
 def _single(rule: Rule) -> list[tuple[str, object]]:
