@@ -134,6 +134,9 @@ class Settings(BaseSettings):
 
     api_host: str = Field("127.0.0.1", description="Address on which the endpoint listens.")
     api_port: int = Field(8700, ge=0, le=65_535, description="Port of the endpoint.")
+    api_workers: int = Field(
+        1, gt=0, le=64, description="Processes of the endpoint; limits are counted in each."
+    )
     api_requests_per_minute: int = Field(
         600, gt=0, description="Requests that a workspace token may make in a minute."
     )

@@ -1,6 +1,6 @@
 """How many pages the endpoint gives a second, and how soon.
 
-    python -m tests.bench.bench_api [--events 1000000] [--seconds 10] [--rate 100]
+    python -m tests.bench.bench_api [--events 1000000] [--seconds 10] [--rate 100] [--workers 1]
 
 Loads events into a real ClickHouse, starts `auditstream api` as a process of its own, and asks for
 pages of 100 entries, at a fixed rate for the latencies and in full for the throughput.
@@ -59,7 +59,7 @@ def load(store: Store, events: int) -> None:
 
 
 @contextmanager
-def endpoint(url: str, directory: Path) -> Iterator[str]:
+def endpoint(url: str, directory: Path, workers: int) -> Iterator[str]:
     """Run the command; yield its address."""
     port = free_port()
     environment = {
@@ -67,6 +67,7 @@ def endpoint(url: str, directory: Path) -> Iterator[str]:
         "AUDITSTREAM_CLICKHOUSE_URL": url,
         "AUDITSTREAM_KAFKA_BROKERS": "127.0.0.1:1",
         "AUDITSTREAM_API_PORT": str(port),
+        "AUDITSTREAM_API_WORKERS": str(workers),
         "AUDITSTREAM_API_REQUESTS_PER_MINUTE": "10000000",
         "AUDITSTREAM_SPOOL_DIR": str(directory / "spool"),
         "AUDITSTREAM_SPOOL_CLOSE_SECONDS": "0",
@@ -159,7 +160,7 @@ def processor_seconds() -> dict[str, float]:
     for process in (own, *own.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):
             command = " ".join(process.cmdline())
-            kind = "endpoint" if "auditstream.cli api" in command else "ClickHouse"
+            kind = "ClickHouse" if "clickhouse_main" in command else "endpoint"
             times = process.cpu_times()
             used["client" if process == own else kind] += times.user + times.system
     rest = sum(machine) - machine.idle - machine.iowait - sum(used.values())
@@ -191,6 +192,7 @@ def main() -> None:
     arguments.add_argument("--events", type=int, default=1_000_000)
     arguments.add_argument("--seconds", type=int, default=10)
     arguments.add_argument("--rate", type=int, default=100)
+    arguments.add_argument("--workers", type=int, default=1)
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as name, ClickHouseServer(Path(name) / "ch") as server:
         with connect(load_settings(clickhouse_url=server.url)) as store:
@@ -207,7 +209,7 @@ def main() -> None:
                 by="bench",
                 now=datetime.now(UTC),
             )
-        with endpoint(server.url, Path(name)) as address:
+        with endpoint(server.url, Path(name), given.workers) as address:
             asyncio.run(at_rate(address, issued, given.events, given.rate, given.seconds))
             for walking in (False, True):
                 asyncio.run(at_speed(address, issued, given.events, given.seconds, walking=walking))

@@ -23,7 +23,7 @@ STATIC = [
     *("correlation_id", "causation_id", "request_id"),
 ]
 NAMES = [*STATIC, "pairs", "context", "key", "", 'a"b', "é\\", "x\n"]
-VALUES = ["", "v", '"context":{', '{"pairs":[],', "],", "\\", "Ärger\u2028\t", "}"]
+VALUES = ["", "v", '"context":{', '{"pairs":{},', "],", "\\", "Ärger\u2028\t", "}"]
 ROWS = 400
 
 

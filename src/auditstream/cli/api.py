@@ -21,6 +21,9 @@ def run_api(
         str | None, typer.Option("--host", help="Address to listen on; loopback by default.")
     ] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port to listen on.")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, max=64, help="Processes; 1 by default.")
+    ] = None,
     fd: Annotated[
         int | None,
         typer.Option("--fd", help="Inherited socket that listens already; no host and port then."),
@@ -35,7 +38,7 @@ def run_api(
     """
     from auditstream.api.serve import run
 
-    flags = {"api_host": host, "api_port": port}
+    flags = {"api_host": host, "api_port": port, "api_workers": workers}
     settings = target(url=url, brokers=brokers)
     given = {name: value for name, value in flags.items() if value is not None}
     settings = settings.model_copy(update=given)

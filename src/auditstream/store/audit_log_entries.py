@@ -8,6 +8,7 @@ expression for all of it would cost ClickHouse more than reading a page.
 from __future__ import annotations
 
 import json
+import re
 from typing import Final
 
 from auditstream.store.read_events import Shape
@@ -34,7 +35,11 @@ _NAMES: Final = ", ".join(f"{name} Nullable(String)" for name in _CONTEXT)
 _SETTINGS: Final = {"output_format_json_skip_null_value_in_named_tuples": 1}
 # Quotes within values are escaped, so that these stand where they are meant and nowhere else.
 _PAIRS: Final = b'{"pairs":'
-_NO_PAIRS: Final = b'{"pairs":[],'
+_NO_PAIRS: Final = b'{"pairs":{},'
+_BETWEEN: Final = b'":"'
+_DOUBTFUL: Final = re.compile(f'""|"({"|".join(_CONTEXT)})":'.encode())
+"""What may be an empty text, or the name of a column."""
+
 _AFTER_PAIRS: Final = b',"id":'
 _CONTEXT_START: Final = b'"context":{'
 
@@ -43,7 +48,7 @@ def entry_shape(workspace_username: str) -> Shape:
     """Return the shape of an entry; the workspace's name is for events that do not know it."""
     return Shape(
         {
-            "pairs": "e.metadata",
+            "pairs": "CAST(e.metadata, 'Map(String, String)')",
             "id": "toString(e.event_id)",
             "action": "e.action",
             "description": "e.description",
@@ -75,13 +80,21 @@ def _with_pairs(line: bytes) -> bytes:
     if line.startswith(_NO_PAIRS):
         return b"{" + line[len(_NO_PAIRS) :]
     end = line.index(_AFTER_PAIRS)
-    more: dict[str, str] = {}
-    for pair in json.loads(line[len(_PAIRS) : end]):
-        more.setdefault(pair["key"], pair["value"])
-    kept = {name: value for name, value in more.items() if value and name not in _CONTEXT}
-    if not kept:
+    pairs = line[len(_PAIRS) : end]
+    if pairs.count(_BETWEEN) > 1 or _DOUBTFUL.search(pairs):
+        pairs = _kept(pairs)
+    if pairs == b"{}":
         return b"{" + line[end + 1 :]
     start = line.index(_CONTEXT_START, end) + len(_CONTEXT_START)
-    told = json.dumps(kept, ensure_ascii=False)[1:-1].encode()
     comma = b"" if line[start : start + 1] == b"}" else b","
-    return b"".join((b"{", line[end + 1 : start], told, comma, line[start:]))
+    return b"".join((b"{", line[end + 1 : start], pairs[1:-1], comma, line[start:]))
+
+
+def _kept(pairs: bytes) -> bytes:
+    """Return the pairs, a JSON object that may hold names twice, that the context takes up."""
+    told: list[tuple[str, str]] = json.loads(pairs, object_pairs_hook=list)
+    first: dict[str, str] = {}
+    for name, value in told:
+        first.setdefault(name, value)
+    kept = {name: value for name, value in first.items() if value and name not in _CONTEXT}
+    return json.dumps(kept, ensure_ascii=False).encode()
