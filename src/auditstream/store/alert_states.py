@@ -52,6 +52,7 @@ class AlertFilter:
     rule_id: str | None = None
     workspace_id: str | None = None
     actor: str | None = None
+    entity: str | None = None
     alert_id: str | None = None
     alert_ids: tuple[str, ...] = ()
     since: datetime | None = None
@@ -101,7 +102,7 @@ def _conditions(wanted: AlertFilter) -> tuple[list[str], dict[str, Any]]:
     if wanted.level is not None:
         conditions.append("level >= {level:String}")
         parameters["level"] = wanted.level
-    for name in ("rule_id", "workspace_id", "actor"):
+    for name in ("rule_id", "workspace_id", "actor", "entity"):
         if (value := getattr(wanted, name)) is not None:
             conditions.append(f"{name} = {{{name}:String}}")
             parameters[name] = value

@@ -44,8 +44,8 @@ RULES_SECONDS: Final = 5.0
 """How often rule files are looked at."""
 
 LAGGING_SECONDS: Final = 60.0
-MAX_CANDIDATES: Final = 200_000
-"""Events that wait for rules over several events while reading lags, some 60 MB."""
+MAX_CANDIDATES: Final = 400_000
+"""Events that wait for rules over several events while reading lags, some 40 MB."""
 
 NO_REJECTS: Final = pl.DataFrame(schema=REJECT_SCHEMA)
 RETRY_SECONDS: Final = 0.5

@@ -50,22 +50,30 @@ def share_out(processed: Processed, memory: Memory, candidates: Candidates) -> d
     """Return the shares of the partitions that have any; blocks for some milliseconds."""
     events = _by_partition(processed.events)
     rejects = _by_partition(processed.rejects)
+    found = candidates(processed.events)
+    causes = {} if found is None else _by_partition(found)
     return {
         partition: _share(
-            events.get(partition), rejects.get(partition, NOTHING.rejects), memory, candidates
+            events.get(partition),
+            rejects.get(partition, NOTHING.rejects),
+            memory,
+            causes.get(partition),
         )
         for partition in events.keys() | rejects.keys()
     }
 
 
 def _share(
-    events: pl.DataFrame | None, rejects: pl.DataFrame, memory: Memory, candidates: Candidates
+    events: pl.DataFrame | None,
+    rejects: pl.DataFrame,
+    memory: Memory,
+    candidates: pl.DataFrame | None,
 ) -> Share:
     if events is None:
         return Share(None, None, rejects)
     sealed = seal(events)
     pending = memory.of(events, partial(sealed.frame, PAYLOAD))
-    return Share(sealed, pending, rejects, candidates(events))
+    return Share(sealed, pending, rejects, candidates)
 
 
 def _by_partition(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:

@@ -51,7 +51,7 @@ async def change(
 
 def _one(visit: Visit, alert_id: UUID) -> Response:
     store = visit.services.store
-    found = read_alerts(store, visit.token.workspace_id, alert_id=alert_id, limit=1)
+    found = read_alerts(store, visit.token.workspace_id, [alert_id])
     if not found:
         visit.record(0)
         raise RefusedError(404, "the workspace has no such alert")

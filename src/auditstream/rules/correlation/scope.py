@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -25,7 +25,7 @@ class Scope:
     `read` reaches far enough around `hits` for every window. With `groups`, values of the rule's
     group, and `workspaces`, other events are left out. With `new`, a predicate over `e`, only
     windows that hold such an event are wanted; these are of the workspaces `homes`, and about the
-    groups `touched`.
+    groups `touched`, each with the time of the newest of them.
     """
 
     database: str
@@ -35,7 +35,7 @@ class Scope:
     workspaces: tuple[str, ...] | None = None
     new: str | None = None
     homes: tuple[str, ...] | None = None
-    touched: tuple[str, ...] | None = None
+    touched: Mapping[str, int] | None = None
 
 
 def microseconds(moment: datetime) -> int:
