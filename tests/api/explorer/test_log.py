@@ -258,7 +258,12 @@ def test_events_come_in_live(signed_in: Page, store: Store) -> None:
 
 def test_nothing_is_lost_between_the_page_and_its_stream(signed_in: Page, store: Store) -> None:
     """The stream goes on after what the page has shown, however late it is opened."""
-    signed_in.route("**/static/log.js*", lambda route: (add(store, 3, 2), route.continue_())[1])
+
+    def late(route: Route) -> None:
+        add(store, 3, 2)
+        route.continue_()
+
+    signed_in.route("**/static/log.js*", late)
     try:
         signed_in.goto("/log")
         expect(signed_in.locator(".entry.new")).to_have_count(2)
