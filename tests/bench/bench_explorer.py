@@ -46,14 +46,15 @@ def add_alerts(store: Store) -> None:
     """Let every so many events have an alert; a half of them was acknowledged."""
     database = store.database
     store.command(
-        f"INSERT INTO {database}.alerts (alert_id, rule_id, rule_title, rule_hash, level, sentence, "
-        "reason, runbook, group_key, workspace_id, workspace_username, actor, entity, action, "
-        "occurred_at, detected_at, event_count, evidence) SELECT generateUUIDv4(e.event_id), "
-        "'rule_' || cityHash64(e.action) % 27, 'Rule ' || cityHash64(e.action) % 27, 'hash', "
-        "e.severity, e.sentence, 'It matters.', 'role_escalation', toString(e.event_id), "
-        "e.workspace_id, e.workspace_username, ifNull(e.actor_username, ''), e.entity_id, e.action, "
-        "e.occurred_at, e.ingested_at, 1, [(e.event_id, e.kafka_topic, e.kafka_partition, "
-        f"e.kafka_offset)] FROM {database}.events AS e WHERE e.workspace_id = '{WORKSPACE}' "
+        f"INSERT INTO {database}.alerts (alert_id, rule_id, rule_title, rule_hash, level, "
+        "sentence, reason, runbook, group_key, workspace_id, workspace_username, actor, entity, "
+        "action, occurred_at, detected_at, event_count, evidence) "
+        "SELECT generateUUIDv4(e.event_id), 'rule_' || cityHash64(e.action) % 27, "
+        "'Rule ' || cityHash64(e.action) % 27, 'hash', e.severity, e.sentence, 'It matters.', "
+        "'role_escalation', toString(e.event_id), e.workspace_id, e.workspace_username, "
+        "ifNull(e.actor_username, ''), e.entity_id, e.action, e.occurred_at, e.ingested_at, 1, "
+        "[(e.event_id, e.kafka_topic, e.kafka_partition, e.kafka_offset)] "
+        f"FROM {database}.events AS e WHERE e.workspace_id = '{WORKSPACE}' "
         f"ORDER BY cityHash64(e.event_id) LIMIT {ALERTS}"
     )
     store.command(

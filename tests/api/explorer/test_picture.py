@@ -95,6 +95,10 @@ def test_roles_stand_where_they_differ() -> None:
     labelled = [line for line in drawn(draw_access(mine, ("a", "A"))).lines if line.role]
     assert {line.role for line in labelled} == {"edit", "view"}
     assert len({(line.x, line.y) for line in labelled}) == len(labelled)
+    crowd = [way("a", "x", f"g{number}", f"role {number}") for number in range(4)]
+    crowd.append(way("a", "y", "g0"))
+    labelled = [line for line in drawn(draw_access(crowd, ("a", "A"))).lines if line.role]
+    assert len({(line.x, line.y) for line in labelled}) == len(crowd)
 
 
 def test_what_does_not_fit_is_counted() -> None:

@@ -21,6 +21,7 @@ _BOX: Final = (240, 32)
 _STARTS: Final = (0, 360, 720)
 _MOST_LETTERS: Final = 30
 _ROUNDS: Final = 3
+_LABEL: Final = 46
 _PLAIN: Final = {"direct": "Directly", "everyone": "As everyone"}
 
 Kind: TypeAlias = Literal["person", "group", "plain", "thing"]
@@ -177,16 +178,17 @@ def _line(
     x1, x2 = _STARTS[at] + _BOX[0], _STARTS[at + 1]
     y1, y2 = places[at][start], places[at + 1][end]
     middle = (x1 + x2) / 2
-    # A role stands where fewer lines meet: beside the line, or where several meet, on its side.
-    leaving = sum(start == other for other, _ in edges)
-    coming = sum(end == other for _, other in edges)
-    at_start = leaving < coming or (leaving == coming and at == 0)
+    # A role stands where fewer lines meet, beside its line; where several meet, one after another.
+    leaving = [other for other in edges if start == other[0]]
+    coming = [other for other in edges if end == other[1]]
+    at_start = len(leaving) < len(coming) or (len(leaving) == len(coming) and at == 0)
     near, far = (y1, y2) if at_start else (y2, y1)
-    above = far < near if min(leaving, coming) > 1 else far >= near
+    meeting = [other for other in (leaving if at_start else coming) if edges[other]]
+    shift = 8 + _LABEL * (meeting.index(edge) if edge in meeting else 0)
     return Line(
         f"M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}",
-        x1 + 8 if at_start else x2 - 8,
-        near - 5 if above else near + 14,
+        x1 + shift if at_start else x2 - shift,
+        near - 5 if far >= near else near + 14,
         "start" if at_start else "end",
         ", ".join(sorted(edges[edge])),
     )

@@ -13,21 +13,14 @@ from auditstream.api.explorer import (
     log,
     log_files,
     questions,
+    rejects,
     sign_in,
     subject,
 )
 
 router = APIRouter(include_in_schema=False)
 for _page in (
-    sign_in,
-    files,
-    log,
-    log_files,
-    event,
-    alerts,
-    alert,
-    questions,
-    subject,
-    completeness,
+    *(sign_in, files, log, log_files, event, alerts, alert, questions, subject),
+    *(completeness, rejects),
 ):
     router.include_router(_page.router)

@@ -125,19 +125,24 @@ async def _read(
     Raises:
         RefusedError: 404, there are none.
     """
-    reading = asyncio.create_task(_reach(visit, about, value))
-    parts = await asyncio.gather(
-        *(run_in_threadpool(_part, visit, *item, value, f"{item[0]}_id") for item in titles.items())
+    parts, reach = await asyncio.gather(
+        _parts(visit, value, titles, "_id"), _reach(visit, about, value)
     )
-    reach = await reading
     if not any(part.activity.recent for part in parts):
-        parts = await asyncio.gather(
-            *(run_in_threadpool(_part, visit, *item, value, item[0]) for item in titles.items())
-        )
+        parts = await _parts(visit, value, titles, "")
     if not any(part.activity.recent for part in parts):
         await run_in_threadpool(visit.record, 0)
         raise RefusedError(404, "nothing and nobody of this id is in the log of the workspace")
     return parts, reach
+
+
+async def _parts(visit: Visit, value: str, titles: Mapping[str, str], suffix: str) -> list[Part]:
+    return await asyncio.gather(
+        *(
+            run_in_threadpool(_part, visit, name, title, value, f"{name}{suffix}")
+            for name, title in titles.items()
+        )
+    )
 
 
 def _part(visit: Visit, name: str, title: str, value: str, condition: str) -> Part:
