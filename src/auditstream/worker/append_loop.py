@@ -97,7 +97,14 @@ class AppendLoop:
         for partition in self.current(fetch):
             share = shares.get(partition, NOTHING)
             self._lanes[partition].add(Slice(share, ends[partition] + 1, delivered, due))
+        if self.rows >= self._settings.buffer_rows / 2:
+            self._hurry_largest()
         self._report_rows()
+
+    def _hurry_largest(self) -> None:
+        largest = max(self._lanes.values(), key=lambda lane: lane.queued)
+        if largest.queued:
+            largest.hurry()
 
     async def room(self) -> None:
         """Wait while more is in memory than `buffer_rows` rows, or 256 MiB."""
