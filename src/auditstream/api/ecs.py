@@ -86,6 +86,7 @@ def to_ecs(event: Mapping[str, Any]) -> dict[str, Any]:
                 "name": event["entity_name"],
                 "type": event["entity_type"],
             },
+            "outcome": event["outcome"],
             "role": event["role"],
             "previous_role": event["previous_role"],
             "role_change": event["role_change"],
@@ -98,7 +99,8 @@ def to_ecs(event: Mapping[str, Any]) -> dict[str, Any]:
 def _types(event: Mapping[str, Any]) -> list[str]:
     verb = event["action"].rpartition("_")[2]
     types = [_TYPES.get(verb, "change")]
-    if event["outcome"] == "denied":
+    if event["outcome"] == "denied" and event["category"] == "audit_logs_access":
+        # Of the categories in use, only that of APIs knows it.
         types.append("denied")
     if event["category"] == "user_groups" or event["group_id"] is not None:
         types.append("group")

@@ -10,21 +10,32 @@ VERSION: Final = "1.3.0"
 
 _SEVERITIES: Final = ("unknown", "informational", "low", "medium", "high", "critical")
 _CATEGORIES: Final = {3: "Identity & Access Management", 6: "Application Activity"}
-_USER_TYPES: Final = {"user": 1, "system": 3, "service_account": 4, "api_token": 99}
+_OTHER: Final = 99
+"""What OCSF has no number for; its name is then ours."""
+
+_ACTIVITIES: Final[Mapping[int, Mapping[int, str]]] = {
+    3001: {1: "Create", 2: "Enable"},
+    3004: {1: "Create", 2: "Read", 3: "Update", 4: "Delete"},
+    3005: {1: "Assign Privileges", 2: "Revoke Privileges"},
+    3006: {3: "Add User", 4: "Remove User", 5: "Delete", 6: "Create"},
+    6003: {1: "Create", 2: "Read", 3: "Update", 4: "Delete"},
+}
+_USER_TYPES: Final = {"user": (1, "User"), "system": (3, "System"), "unknown": (0, "Unknown")}
 
 
 def to_ocsf(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event, under the names of the table's columns, as an OCSF event of its class."""
     class_uid, activity_id = event["ocsf_class_uid"], event["ocsf_activity_id"]
+    type_id, type_name = _USER_TYPES.get(event["actor_type"], (_OTHER, event["actor_type"]))
     failed = event["outcome"] != "success"
     form = {
         "activity_id": activity_id,
-        "activity_name": event["description"],
+        "activity_name": _ACTIVITIES[class_uid].get(activity_id, event["description"]),
         "actor": {
             "user": {
-                **_user(event, "actor"),
-                "type_id": _USER_TYPES.get(event["actor_type"], 0),
-                "type": event["actor_type"],
+                **_named(_user(event, "actor"), event["actor_type"]),
+                "type_id": type_id,
+                "type": type_name,
             },
             "session": _some({"uid": event["actor_session_id"]}),
         },
@@ -62,7 +73,9 @@ def to_ocsf(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _account_change(event: Mapping[str, Any]) -> dict[str, Any]:
-    return {"user": _subject(event), "user_result": _some({"type": event["role"]})}
+    subject = _subject(event)
+    result = {**subject, "type": event["role"], "type_id": _OTHER} if event["role"] else {}
+    return {"user": subject, "user_result": result}
 
 
 def _access(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,14 +87,15 @@ def _access(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _group(event: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "group": {"uid": event["entity_id"], "name": event["entity_name"]},
-        "user": _user(event, "member"),
-    }
+    group = {"uid": event["entity_id"], "name": event["entity_name"]}
+    if event["member_id"] is not None:
+        return {"group": group, "user": _user(event, "member")}
+    # One of user and privileges is wanted, and no privilege is given or taken here.
+    return {"group": group, "privileges": []}
 
 
 def _entity(event: Mapping[str, Any]) -> dict[str, Any]:
-    return {"entity": _resource(event)}
+    return {"entity": {**_resource(event), "type_id": _OTHER}}
 
 
 def _api(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +106,7 @@ def _api(event: Mapping[str, Any]) -> dict[str, Any]:
         },
         "resources": [_some(_resource(event))],
         # The class requires it, known or not.
-        "src_endpoint": {"ip": event["actor_ip"] or "0.0.0.0"},  # noqa: S104 - means unknown
+        "src_endpoint": {"ip": event["actor_ip"]} if event["actor_ip"] else {"name": "unknown"},
     }
 
 
@@ -111,8 +125,8 @@ def _subject(event: Mapping[str, Any]) -> dict[str, Any]:
         return _user(event, "member")
     if event["group_id"] is not None:
         group = {"uid": event["group_id"], "name": event["group_name"]}
-        return {**group, "type": "Group", "type_id": 99, "groups": [_some(group)]}
-    return {"name": "everyone in the workspace", "type": "Workspace", "type_id": 99}
+        return {**group, "type": "Group", "type_id": _OTHER, "groups": [_some(group)]}
+    return {"name": "everyone in the workspace", "type": "Workspace", "type_id": _OTHER}
 
 
 def _user(event: Mapping[str, Any], who: str) -> dict[str, Any]:
@@ -121,6 +135,11 @@ def _user(event: Mapping[str, Any], who: str) -> dict[str, Any]:
         "name": event[f"{who}_username"],
         "email_addr": event[f"{who}_email"],
     }
+
+
+def _named(user: dict[str, Any], otherwise: str) -> dict[str, Any]:
+    """Return a user that has a name where it has no id either."""
+    return user if user["uid"] or user["name"] else {**user, "name": otherwise}
 
 
 def _resource(event: Mapping[str, Any]) -> dict[str, Any]:
