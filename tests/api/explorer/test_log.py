@@ -283,7 +283,7 @@ def test_a_tab_that_slept_catches_up(signed_in: Page, store: Store) -> None:
     expect(signed_in.locator(".entry.new")).to_have_count(2)
 
     # A proxy answers in the place of the stream, so that the browser gives up.
-    answers = iter([502, 502])
+    answers = iter([502])
     signed_in.route("**/log/stream*", lambda route: refuse_first(route, answers))
     live = signed_in.get_by_role("button", name="Live")
     live.click()
