@@ -252,10 +252,17 @@ class RecordSource:
             self._paused |= running
 
     def _fetch(self, messages: list[Message]) -> Fetch | None:
-        good = [message for message in messages if self._is_record(message)]
+        good = [message for message in messages if message.error() is None]
+        if len(good) < len(messages):
+            for message in messages:
+                self._heed(message)
+        # Records fetched ahead may be of partitions that were given up since.
+        partitions = [cast("int", message.partition()) for message in good]
+        if not self._assigned.keys() >= set(partitions):
+            good = [message for message in good if message.partition() in self._assigned]
+            partitions = [cast("int", message.partition()) for message in good]
         if not good:
             return None
-        partitions = [cast("int", message.partition()) for message in good]
         metrics.records_read.inc(len(good))
         held = {partition: self._assigned[partition] for partition in set(partitions)}
         stream = next(iter(held.values())).stream
@@ -264,24 +271,26 @@ class RecordSource:
             topic=self._topic,
             partitions=partitions,
             offsets=[cast("int", message.offset()) for message in good],
-            timestamps=[_milliseconds(*message.timestamp()) for message in good],
+            timestamps=[
+                at if kind != TIMESTAMP_NOT_AVAILABLE and 0 <= at <= LAST_MILLISECOND else None
+                for kind, at in [message.timestamp() for message in good]
+            ],
             keys=[message.key() for message in good],
             values=[message.value() for message in good],
         )
         return Fetch(records, {partition: item.number for partition, item in held.items()})
 
-    def _is_record(self, message: Message) -> bool:
-        """Tell a record of a held partition from news of the consumer, which is dealt with."""
+    def _heed(self, message: Message) -> None:
+        """Deal with a message if it is news of the consumer, not a record."""
         error = message.error()
         if error is None:
-            return message.partition() in self._assigned
+            return
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
             self._leave_log(cast("int", message.partition()))
         elif error.fatal():
             raise KafkaException(error)
         else:
             log.warning("kafka_error", topic=message.topic(), error=str(error))
-        return False
 
     def _leave_log(self, partition: int) -> None:
         """The position is outside the log: look again where the partition stands."""
@@ -435,7 +444,3 @@ class RecordSource:
             "fetch.queue.backoff.ms": 10,
             "message.max.bytes": 16 * 1024 * 1024,
         }
-
-
-def _milliseconds(kind: int, at: int) -> int | None:
-    return at if kind != TIMESTAMP_NOT_AVAILABLE and 0 <= at <= LAST_MILLISECOND else None
