@@ -30,6 +30,9 @@ T = TypeVar("T")
 log = structlog.get_logger("auditstream.append")
 
 APPENDS_AT_ONCE: Final = 4
+HURRIED_AT_ONCE: Final = 2
+"""Appends that are under way while memory is half full: few, so that they are large."""
+
 MAX_BYTES: Final = 256 * 1024 * 1024
 BACKLOG_PATIENCE: Final = 4.0
 """How much longer a row may wait while fetches are full: what is late already may as well become a
@@ -97,14 +100,17 @@ class AppendLoop:
         for partition in self.current(fetch):
             share = shares.get(partition, NOTHING)
             self._lanes[partition].add(Slice(share, ends[partition] + 1, delivered, due))
-        if self.rows >= self._settings.buffer_rows / 2:
-            self._hurry_largest()
+        self._hurry_largest()
         self._report_rows()
 
     def _hurry_largest(self) -> None:
-        largest = max(self._lanes.values(), key=lambda lane: lane.queued)
-        if largest.queued:
-            largest.hurry()
+        """Have the fullest partitions appended, due or not, while memory is half full."""
+        waiting = sorted(self._lanes.values(), key=lambda lane: lane.queued, reverse=True)
+        sent = sum(lane.in_flight > 0 for lane in waiting)
+        if self.rows >= self._settings.buffer_rows / 2:
+            for lane in waiting[: max(HURRIED_AT_ONCE - sent, 0)]:
+                if lane.queued:
+                    lane.hurry()
 
     async def room(self) -> None:
         """Wait while more is in memory than `buffer_rows` rows, or 256 MiB."""
@@ -156,6 +162,7 @@ class AppendLoop:
             while taken := await lane.take(self._settings.append_rows):
                 await self._settle(lane, taken)
                 lane.landed()
+                self._hurry_largest()
                 self._source.commit(lane.assignment, lane.settled)
                 self._report_rows()
         except AbandonedError:

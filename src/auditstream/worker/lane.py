@@ -53,6 +53,11 @@ class Lane:
         return 0 if self._in_flight else sum(item.share.rows for item in self._slices)
 
     @property
+    def in_flight(self) -> int:
+        """Rows that are taken and not landed."""
+        return sum(item.share.rows for item in self._in_flight)
+
+    @property
     def size(self) -> int:
         """Bytes that are not yet in the table, about."""
         return sum(item.share.size for item in (*self._in_flight, *self._slices))
