@@ -44,6 +44,7 @@ RULES_SECONDS: Final = 5.0
 """How often rule files are looked at."""
 
 LAGGING_SECONDS: Final = 60.0
+MAX_REST_SECONDS: Final = 5.0
 MAX_CANDIDATES: Final = 1_000_000
 """Events that wait for rules over several events while reading lags, some 80 MB."""
 
@@ -138,8 +139,12 @@ class Intake:
                 continue
             candidates, self._candidates = self._candidates, []
             if candidates:
+                began = time.monotonic()
                 await self._evaluate(candidates)
-                due = time.monotonic() + LAGGING_SECONDS
+                ended = time.monotonic()
+                due = ended + LAGGING_SECONDS
+                # Half of the time is left to what must not wait: appends, and alerts of one event.
+                await asyncio.sleep(min(ended - began, MAX_REST_SECONDS))
 
     async def _evaluate(self, candidates: list[Packed]) -> None:
         correlator = self._rules.in_force.correlator
