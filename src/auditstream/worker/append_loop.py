@@ -34,7 +34,7 @@ HURRIED_AT_ONCE: Final = 2
 """Appends that are under way while memory is half full: few, so that they are large."""
 
 MAX_BYTES: Final = 256 * 1024 * 1024
-BACKLOG_PATIENCE: Final = 4.0
+BACKLOG_PATIENCE: Final = 2.0
 """How much longer a row may wait while fetches are full: what is late already may as well become a
 larger append, of which each costs the server some 40 ms beside what its rows cost."""
 
@@ -96,6 +96,9 @@ class AppendLoop:
         backlog = len(fetch.records) >= self._settings.fetch_rows
         patience = BACKLOG_PATIENCE if backlog else 1.0
         due = time.monotonic() + self._settings.append_seconds * patience
+        if not backlog:
+            for lane in self._lanes.values():
+                lane.hurry_by(due)
         ends = dict(zip(fetch.records.partitions, fetch.records.offsets, strict=True))
         for partition in self.current(fetch):
             share = shares.get(partition, NOTHING)
@@ -109,8 +112,7 @@ class AppendLoop:
         sent = sum(lane.in_flight > 0 for lane in waiting)
         if self.rows >= self._settings.buffer_rows / 2:
             for lane in waiting[: max(HURRIED_AT_ONCE - sent, 0)]:
-                if lane.queued:
-                    lane.hurry()
+                lane.hurry_by(time.monotonic())
 
     async def room(self) -> None:
         """Wait while more is in memory than `buffer_rows` rows, or 256 MiB."""

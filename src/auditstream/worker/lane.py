@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 
 from auditstream.worker.assignment import Assignment
 from auditstream.worker.pending import Pending
@@ -40,7 +41,7 @@ class Lane:
         self._slices: deque[Slice] = deque()
         self._in_flight: list[Slice] = []
         self._changed = asyncio.Event()
-        self._hurried = False
+        self._due = inf
 
     @property
     def rows(self) -> int:
@@ -72,10 +73,11 @@ class Lane:
         self._slices.append(item)
         self._changed.set()
 
-    def hurry(self) -> None:
-        """Have what is queued taken now, due or not."""
-        self._hurried = True
-        self._changed.set()
+    def hurry_by(self, due: float) -> None:
+        """Have what is queued taken at `due`, monotonic seconds, if not before."""
+        if self._slices and due < min(self._due, self._slices[0].due):
+            self._due = due
+            self._changed.set()
 
     def drain(self) -> None:
         """Store what is queued without waiting for more, then end."""
@@ -97,14 +99,14 @@ class Lane:
             self._changed.clear()
             wait = None
             if self._slices:
-                wait = self._slices[0].due - time.monotonic()
-                if wait <= 0 or self._hurried or self.queued >= rows:
+                wait = min(self._due, self._slices[0].due) - time.monotonic()
+                if wait <= 0 or self.queued >= rows:
                     break
             try:
                 await asyncio.wait_for(self._changed.wait(), wait)
             except TimeoutError:
                 break
-        self._hurried = False
+        self._due = inf
         if self.abandoned.is_set():
             return []
         taken: list[Slice] = []
