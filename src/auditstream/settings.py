@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         0, ge=0, description="Days an event is kept after its arrival; 0 keeps it for ever."
     )
 
-    fetch_rows: Rows = Field(30_000, description="Records of one fetch at most.")
+    fetch_rows: Rows = Field(40_000, description="Records of one fetch at most.")
     fetch_seconds: Seconds = Field(0.1, description="How long a fetch waits for records.")
     append_rows: Rows = Field(100_000, description="Rows of one append at which it is sent.")
     append_seconds: Seconds = Field(1.0, description="Age of a row at which its append is sent.")
@@ -82,7 +82,7 @@ class Settings(BaseSettings):
         15.0, description="Bound of one append; after it the append has landed or never will."
     )
     buffer_rows: Rows = Field(
-        200_000, description="Rows in memory at which reading pauses until the store caught up."
+        300_000, description="Rows in memory at which reading pauses until the store caught up."
     )
     drain_seconds: Seconds = Field(10.0, description="How long a stopping worker may drain.")
 
@@ -134,6 +134,9 @@ class Settings(BaseSettings):
 
     api_host: str = Field("127.0.0.1", description="Address on which the endpoint listens.")
     api_port: int = Field(8700, ge=0, le=65_535, description="Port of the endpoint.")
+    api_workers: int = Field(
+        1, gt=0, le=64, description="Processes of the endpoint; limits are counted in each."
+    )
     api_requests_per_minute: int = Field(
         600, gt=0, description="Requests that a workspace token may make in a minute."
     )

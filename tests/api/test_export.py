@@ -10,13 +10,17 @@ import threading
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from starlette.testclient import TestClient
 
 from auditstream.publish.envelope import Envelope
 from auditstream.store.append import append_events
 from auditstream.store.connection import Store
+from auditstream.store.even_batches import ROWS
 from auditstream.store.watermark import read_watermark
+from tests.api.conftest import metadata_of
+from tests.api.many import many_rows
 from tests.store.rows import STREAM, event_rows
 
 PATH = "/v1/workspace-0/events/export"
@@ -76,7 +80,7 @@ def test_file_is_whole_and_as_its_manifest_says(
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_export_goes_on_where_it_broke_off(client: TestClient, store: Store, form: str) -> None:
-    """The rest is the rest of the same file, although events have arrived meanwhile."""
+    """The rest is the rest of the same file, although events were stored and parts merged."""
     given = {"format": form, "outcome": ["success", "denied"]}
     whole = client.get(PATH, params=given)
     name = whole.headers["export-id"]
@@ -86,6 +90,7 @@ def test_export_goes_on_where_it_broke_off(client: TestClient, store: Store, for
     late = event_rows(50, first=watermark + 1, seed=watermark, workspaces=1)
     append_events(store, STREAM, 0, watermark, late, threading.Event())
     assert len(stored(store)) == len(before) + 50
+    store.command(f"OPTIMIZE TABLE {store.database}.events FINAL")
     for offset in (1, len(whole.content) // 2, len(whole.content) - 1, len(whole.content)):
         rest = client.get(PATH, params={**given, "export": name, "offset": offset})
         assert rest.headers["export-id"] == name
@@ -113,7 +118,7 @@ def test_empty_export(client: TestClient, published: list[Envelope]) -> None:
     """A header and no rows; it is an access too."""
     answer = client.get(PATH, params={"format": "csv", "actor": "nobody"})
     assert len(answer.content.splitlines()) == 1
-    told = {item["key"]: item["value"] for item in published[-1]["metadata"]}
+    told = metadata_of(published[-1])
     assert (told["rows"], told["filter.actor"]) == ("0", "nobody")
 
 
@@ -122,5 +127,15 @@ def test_rows_are_counted_in_the_access(
 ) -> None:
     """Before the file is sent."""
     client.get(PATH, params={"outcome": "denied"})
-    told = {item["key"]: item["value"] for item in published[-1]["metadata"]}
+    told = metadata_of(published[-1])
     assert told["rows"] == str(len(stored(store, "outcome = 'denied'")))
+
+
+def test_arrow_comes_in_even_batches(client: TestClient, store: Store) -> None:
+    """Whatever the server has read at a time, so that merges change no byte of the file."""
+    many = many_rows(2 * ROWS, partition=5)
+    append_events(store, STREAM, 5, None, many, threading.Event())
+    content = client.get(PATH, params={"format": "arrow"}).content
+    sizes = [batch.num_rows for batch in pa.ipc.open_stream(content)]
+    assert sizes[:-1] == [ROWS, ROWS]
+    assert sum(sizes) == len(stored(store))

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from auditstream.api.issue import Issued
@@ -28,8 +29,16 @@ def url(request: pytest.FixtureRequest) -> str:
     return address
 
 
+def serving(pid: int) -> list[psutil.Process]:
+    """Return the processes that answer: the command, or those it has started for that."""
+    command = psutil.Process(pid)
+    workers = [child for child in command.children() if "spawn_main" in " ".join(child.cmdline())]
+    return workers or [command]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 def test_command_serves_until_it_is_asked_to_end(
-    settings: Settings, issued: Issued, tmp_path: Path
+    settings: Settings, issued: Issued, tmp_path: Path, workers: int
 ) -> None:
     """On loopback; SIGTERM ends it in order, though a stream is open; no secret is in its log."""
     port = free_port()
@@ -42,6 +51,7 @@ def test_command_serves_until_it_is_asked_to_end(
         "AUDITSTREAM_SPOOL_CLOSE_SECONDS": "0",
     }
     command = [sys.executable, "-m", "auditstream.cli", "api", "--port", str(port)]
+    command += ["--workers", str(workers)]
     log = tmp_path / "log"
     with log.open("wb") as file:
         process = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=file, stderr=file)
@@ -54,8 +64,11 @@ def test_command_serves_until_it_is_asked_to_end(
             assert "server" not in first.headers
             with client.stream("GET", "/v1/workspace-0/events/stream") as answer:
                 assert answer.status_code == 200
+                processes = serving(process.pid)
+                assert len(processes) == workers
                 process.send_signal(signal.SIGTERM)
                 assert process.wait(20.0) == 0
+            assert not any(serves.is_running() for serves in processes)
     finally:
         process.kill()
         process.wait(20.0)

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +17,7 @@ else:
     from backports import zstd
 
 LEAST_BYTES: Final = 1_024
+LONG_BYTES: Final = 65_536
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _COMPRESSIBLE: Final = (
     "application/json",
@@ -34,7 +36,7 @@ class _Compressor(Protocol):
 
 _CODINGS: Final[dict[str, Callable[[], _Compressor]]] = {
     "zstd": lambda: zstd.ZstdCompressor(level=3),
-    "gzip": lambda: zlib.compressobj(level=5, wbits=_GZIP),
+    "gzip": lambda: zlib.compressobj(level=3, wbits=_GZIP),
 }
 
 
@@ -91,16 +93,14 @@ class _Answer:
             if self._compressor is None or more:
                 await self._send(start)
             else:
-                body = self._compressor.compress(body) + self._compressor.flush()
+                body = await _compressed(self._compressor, body, last=True)
                 MutableHeaders(scope=start)["Content-Length"] = str(len(body))
                 await self._send(start)
                 await self._send({**message, "body": body})
                 return
         if self._compressor is not None:
-            body = self._compressor.compress(body)
-            if not more:
-                body += self._compressor.flush()
-            elif not body:
+            body = await _compressed(self._compressor, body, last=not more)
+            if more and not body:
                 return
         await self._send({**message, "body": body})
 
@@ -116,6 +116,15 @@ class _Answer:
         if tag is not None and not tag.startswith("W/"):
             headers["ETag"] = f"W/{tag}"
         self._compressor = _CODINGS[self._coding]()
+
+
+async def _compressed(compressor: _Compressor, body: bytes, *, last: bool) -> bytes:
+    """Return the body compressed; a long one beside the event loop, which others wait for."""
+
+    def work() -> bytes:
+        return compressor.compress(body) + (compressor.flush() if last else b"")
+
+    return work() if len(body) < LONG_BYTES else await run_in_threadpool(work)
 
 
 def _compressible(start: Message) -> bool:

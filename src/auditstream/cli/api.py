@@ -21,6 +21,13 @@ def run_api(
         str | None, typer.Option("--host", help="Address to listen on; loopback by default.")
     ] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port to listen on.")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, max=64, help="Processes; 1 by default.")
+    ] = None,
+    fd: Annotated[
+        int | None,
+        typer.Option("--fd", help="Inherited socket that listens already; no host and port then."),
+    ] = None,
     url: UrlOption = None,
     brokers: BrokersOption = None,
 ) -> None:
@@ -31,9 +38,10 @@ def run_api(
     """
     from auditstream.api.serve import run
 
-    flags = {"api_host": host, "api_port": port}
+    flags = {"api_host": host, "api_port": port, "api_workers": workers}
     settings = target(url=url, brokers=brokers)
     given = {name: value for name, value in flags.items() if value is not None}
     settings = settings.model_copy(update=given)
-    typer.echo(f"auditstream api on http://{settings.api_host}:{settings.api_port}", err=True)
-    run(settings)
+    where = f"http://{settings.api_host}:{settings.api_port}" if fd is None else f"socket {fd}"
+    typer.echo(f"auditstream api on {where}", err=True)
+    run(settings, fd)

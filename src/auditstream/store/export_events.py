@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 from auditstream.errors import ServiceUnavailableError
 from auditstream.store.connection import SettingValue, Store
+from auditstream.store.even_batches import even_batches
 from auditstream.store.event_filter import EventFilter
 from auditstream.store.read_events import FAILED, JSON_SETTINGS, Shape
 from auditstream.store.snapshot import Snapshot
@@ -37,7 +38,7 @@ _SETTINGS: Final[Mapping[str, SettingValue]] = {
 def export_events(
     store: Store, shape: Shape, wanted: EventFilter, snapshot: Snapshot, form: FileFormat
 ) -> Iterator[bytes]:
-    """Yield a file of the events of a snapshot that a filter leaves, piece by piece.
+    """Return a file of the events of a snapshot that a filter leaves, piece by piece.
 
     They are in the order of their time, the oldest first, then of their ids. The same arguments
     give the same bytes, as long as nothing is erased and the server stays the same.
@@ -46,14 +47,20 @@ def export_events(
         ServiceUnavailableError: the answer broke off; what was yielded is not the whole file.
         StoreError: see `Store`.
     """
-    last = b""
-    for piece in store.stream_raw(
+    pieces = _answered(
+        store,
         f"SELECT {shape.select()} FROM {store.database}.events AS e "
         f"WHERE {wanted.where()} AND {snapshot.includes()} "
         f"ORDER BY e.{wanted.time}, e.event_id",
-        _FORMATS[form],
-        _SETTINGS,
-    ):
+        form,
+    )
+    # A batch would be what the server has read at a time, which merges change.
+    return even_batches(pieces) if form == "arrow" else pieces
+
+
+def _answered(store: Store, sql: str, form: FileFormat) -> Iterator[bytes]:
+    last = b""
+    for piece in store.stream_raw(sql, _FORMATS[form], _SETTINGS):
         if FAILED in last[-len(FAILED) :] + piece:
             raise ServiceUnavailableError(f"ClickHouse at {store.url} did not answer in full")
         last = piece

@@ -63,7 +63,8 @@ def to_sql(
 
     Rows, one for each alert: `rule`; `group_values`, as texts; `period`, number of the alert's
     period; `began` and `ended`, the window of its first hit, in microseconds; `count`, the highest
-    count of its hits; `hits`, their number; `told`, more for the sentence.
+    count of its hits; `hits`, their number; `told`, more for the sentence; `named`, the evidence of
+    its first hit where the rule finds it at once.
     """
     compiler = Compiler(linked or Linked({}, ()), predicates)
     hits = (microseconds(since), microseconds(until))
@@ -106,13 +107,18 @@ class Compiler:
         return (
             f"SELECT {literal(rule.header.name)} AS rule, g AS group_values, p AS period, "
             "toInt64(argMin(b, (t, b))) AS began, toInt64(min(t)) AS ended, "
-            "toUInt64(max(n)) AS count, count() AS hits, any(said) AS told FROM ("
-            f"SELECT g, b, t, n, told AS said, {period} AS p "
+            "toUInt64(max(n)) AS count, count() AS hits, any(said) AS told, "
+            "argMin(itself, t) AS named FROM ("
+            f"SELECT g, b, t, n, told AS said, named AS itself, {period} AS p "
             f"FROM ({self._hits(rule, scope)}) WHERE {wanted}) GROUP BY g, p"
         )
 
     def evidence(self, rule: CompoundRule, scope: Scope) -> str:
-        """Return SQL with what an alert of the rule may name: `g`, `t` and `x` of occurrences."""
+        """Return SQL with what an alert of the rule may name: `g`, `t` and `x` of occurrences.
+
+        Raises:
+            ValueError: matches of the rule come with their evidence.
+        """
         match rule:
             case Correlation():
                 return f"SELECT g, t, x FROM ({self._occurrences(rule, scope, ())})"
@@ -123,7 +129,7 @@ class Compiler:
                 rows = self._either(rule, scope)
                 return f"SELECT g, t, x FROM ({rows}) WHERE bitTest(mask, 0)"
             case EffectiveAccess():
-                return f"SELECT g, t, x FROM ({self._hits(rule, scope)})"
+                raise ValueError(f"{rule.header.name}: its matches name their event")
 
     def _hits(self, rule: CompoundRule, scope: Scope) -> str:
         match rule:

@@ -48,6 +48,9 @@ PLACE: Final = (
 )
 """Columns of an event that tell where it is, when it was, and which group it is about."""
 
+MAX_GROUPS: Final = 5_000
+"""Groups that a query names; of more, it looks at all there are."""
+
 MAX_CAUGHT_UP: Final = 100_000
 """Events of a partition, the newest, that are looked at again when it is taken over."""
 
@@ -197,7 +200,7 @@ class CorrelationEngine:
             rows = self._familiar.unknown(rule, rows)
         if rows.is_empty():
             return None
-        moments = rows["occurred_at"].dt.epoch("us").to_list()
+        moments = rows["occurred_at"].dt.epoch("us").to_numpy()
         workspaces = tuple(rows["workspace_id"].cast(pl.String).unique().sort())
         reach = length(self._compiler.reach(rule))
         ahead = reach if isinstance(rule, Correlation) else 0
@@ -205,7 +208,10 @@ class CorrelationEngine:
             rule,
             Scope(
                 database=self._database,
-                hits=(max(min(moments), microseconds(self._since)), max(moments) + ahead),
+                hits=(
+                    max(int(moments.min()), microseconds(self._since)),
+                    int(moments.max()) + ahead,
+                ),
                 read=stretches(moments, reach, ahead),
                 groups=self._groups(rule, appended, hits, rows),
                 workspaces=workspaces if _within_workspaces(rule, self._linked) else None,
@@ -222,7 +228,11 @@ class CorrelationEngine:
         met = [hits[name] for name in sorted(self._linked.leaves(rule)) if name in hits]
         if not met:
             return appended.clear()
-        return appended.filter(pl.any_horizontal(met) & (pl.col("occurred_at") >= self._since))
+        columns = {*PLACE}
+        if isinstance(rule, FirstSeen):
+            columns |= set(map(read_column, (*rule.group_by, *rule.values)))
+        wanted = pl.any_horizontal(met) & (pl.col("occurred_at") >= self._since)
+        return appended.lazy().filter(wanted).select(sorted(columns)).collect()
 
     def _groups(
         self,
@@ -234,8 +244,10 @@ class CorrelationEngine:
         if isinstance(rule, EffectiveAccess) or self._compiler.chained(rule) or not rule.group_by:
             return None
         if isinstance(rule, FirstSeen):
-            seen = rows.select(map(text_expr, rule.group_by)).unique().rows()
-            return tuple(sorted(row for row in seen if all(row)))
+            seen = rows.select(map(text_expr, rule.group_by)).unique()
+            if seen.height > MAX_GROUPS:
+                return None
+            return tuple(sorted(row for row in seen.rows() if all(row)))
         groups: set[tuple[str, ...]] = set()
         for name in references(rule):
             if name in hits:
@@ -243,20 +255,26 @@ class CorrelationEngine:
                     rule.column(field, name) if isinstance(rule, Correlation) else field
                     for field in rule.group_by
                 ]
-                met = appended.filter(hits[name] & (pl.col("occurred_at") >= self._since))
-                values = met.select(map(text_expr, dict.fromkeys(columns)))
+                met = hits[name] & (pl.col("occurred_at") >= self._since)
+                named = appended.lazy().filter(met).select(map(text_expr, dict.fromkeys(columns)))
+                values = named.unique().collect()
+                if values.height > MAX_GROUPS:
+                    return None
                 groups |= {
                     tuple(row[column] for column in columns)
-                    for row in values.unique().to_dicts()
+                    for row in values.to_dicts()
                     if all(row.values())
                 }
         return tuple(sorted(groups))
 
 
-def _groups_of(rows: pl.DataFrame) -> tuple[str, ...]:
-    """Return the groups that events are about."""
-    own = rows.filter(pl.col("entity_type") == "workspace_group")["entity_id"]
-    return tuple(sorted({*own.to_list(), *rows["group_id"].drop_nulls().to_list()}))
+def _groups_of(rows: pl.DataFrame) -> dict[str, int]:
+    """Return the groups that events are about, with the time of the newest event of each."""
+    own = pl.when(pl.col("entity_type") == "workspace_group").then("entity_id")
+    at = pl.col("occurred_at").dt.epoch("us")
+    about = [rows.select(group=group.cast(pl.String), at=at) for group in (own, pl.col("group_id"))]
+    newest = pl.concat(about).drop_nulls().group_by("group").agg(pl.col("at").max()).sort("group")
+    return dict(newest.rows())
 
 
 def waits(rule: CompoundRule, linked: Linked) -> bool:
