@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -10,20 +9,18 @@ from typing import Any
 import polars as pl
 import pytest
 
+from auditstream.cli.scratch import scratch_store
 from auditstream.contract.catalogue import shipped_catalogue
-from auditstream.embedded import ClickHouse
 from auditstream.pipeline.look_up import ROLE_SCHEMA
 from auditstream.rules.files import builtin_directory, runbook_page
 from auditstream.rules.lint import Described, advice, described
 from auditstream.rules.load import load_rules, parse_rules
 from auditstream.rules.rule import RuleSet
-from auditstream.store.connection import Store
-from auditstream.store.migrate import migrate
 from auditstream.worker.cases import Verdict, run_cases
+from auditstream.worker.mutation import mutate
 from tests.pipeline.batches import pipeline
 from tests.pipeline.events import NOW, encode, event, records
 from tests.pipeline.past import Past
-from tests.store.conftest import store_at
 
 TO_MEMBER = "connection_manage_granted_to_member"
 TO_GROUP = "connection_manage_granted_to_group"
@@ -39,21 +36,10 @@ def alerting() -> list[Described]:
 
 
 @pytest.fixture(scope="module")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """A store of whose events nothing is kept."""
-    directory = tmp_path_factory.mktemp("cases")
-    with (
-        ClickHouse(directory / "data", log_path=directory / "log") as server,
-        store_at(server.url, "audit") as store,
-    ):
-        migrate(store, 0)
-        yield store
-
-
-@pytest.fixture(scope="module")
-def verdicts(scratch: Store) -> list[Verdict]:
+def verdicts() -> list[Verdict]:
     """What the cases of all rules come to."""
-    return run_cases(rules(), shipped_catalogue(), scratch)
+    with scratch_store() as store:
+        return run_cases(rules(), shipped_catalogue(), store)
 
 
 def test_every_case_holds(verdicts: list[Verdict]) -> None:
@@ -90,6 +76,23 @@ def test_what_there_is() -> None:
     assert {TO_MEMBER, TO_GROUP, "role_escalation_to_admin", "mass_removals"} <= names
     ids = [rule.sigma_id for rule in rules().rules]
     assert len(set(ids)) == len(ids)
+
+
+def test_cases_notice_changes() -> None:
+    """Whatever is changed in a rule of single events, a case notices; but for the same meaning.
+
+    Two ranks up on a connection is Manage, a change of rank has a role before; admin is a role of
+    members only.
+    """
+    names = frozenset(rule.name for rule in rules().rules)
+    found = list(mutate(rules(), shipped_catalogue(), None, names))
+    missed = sorted((mutant.rule, mutant.change) for mutant in found if not mutant.noticed)
+    assert [rule for rule, _ in missed] == [
+        "role_escalation_by_ranks",
+        "role_escalation_by_ranks",
+        "service_account_acts_as_person",
+    ], missed
+    assert len(found) > 280
 
 
 def test_parts_are_silent() -> None:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
 if TYPE_CHECKING:
     from auditstream.store.connection import Store
+
+NO_FSYNC: Final = "fsync_after_insert = 0, fsync_part_directory = 0"
 
 StreamOnlyOption: TypeAlias = Annotated[
     bool,
@@ -37,4 +39,6 @@ def scratch_store(*, wanted: bool = True) -> Iterator[Store | None]:
             settings = load_settings().model_copy(update={"clickhouse_url": server.url})
             with closing(connect(settings)) as store:
                 migrate(store, 0)
+                # Nothing is to outlive this process.
+                store.command(f"ALTER TABLE {store.database}.events MODIFY SETTING {NO_FSYNC}")
                 yield store

@@ -120,6 +120,8 @@ def _changed_terms(term: Term) -> Iterator[tuple[str, Term]]:
         other: Term = replace(term, operator="or" if term.operator == "and" else "and")
         yield f"{other.operator} in place of {term.operator}", other
     for place, part in enumerate(term.terms):
+        if term.operator == "not" and part.operator == "rule":
+            continue  # negated twice, it is without a not
         for change, mutant in _changed_terms(part):
             parts = (*term.terms[:place], mutant, *term.terms[place + 1 :])
             yield change, replace(term, terms=parts)
