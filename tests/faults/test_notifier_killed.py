@@ -48,6 +48,9 @@ auditstream:
   window: 1m
 """
 
+KILLS = 3
+"""Each costs the session of the killed one."""
+
 ALERTS = 1_500
 IN_FLIGHT = 200
 """Deliveries of which a killed notifier may not have noted that they were made."""
@@ -91,7 +94,7 @@ def test_notifier_killed_at_random_times(system: System, seed: int) -> None:
         publisher = threading.Thread(target=publish, args=(system, stop))
         publisher.start()
         try:
-            for number in range(5):
+            for number in range(KILLS):
                 notifier = system.notifier(f"notifier-{number}", config(receiver))
                 before = len(receiver.taken)
                 receiver.answers.extend([(503, {}), (500, {})])
@@ -108,8 +111,8 @@ def test_notifier_killed_at_random_times(system: System, seed: int) -> None:
             seen = Counter(receiver.alert_ids)
             assert set(seen) == expected
             repeats = sum(seen.values()) - len(seen)
-            print(f"{repeats} repeats of {ALERTS} alerts after 5 kills")  # noqa: T201
-            assert repeats <= 5 * IN_FLIGHT
+            print(f"{repeats} repeats of {ALERTS} alerts after {KILLS} kills")  # noqa: T201
+            assert repeats <= KILLS * IN_FLIGHT
             by_id: dict[str, set[str]] = {}
             for request in receiver.taken:
                 by_id.setdefault(request.headers["webhook-id"], set()).update(request.alert_ids)

@@ -23,7 +23,7 @@ def test_together() -> None:
             await gate.acquire()
             written.append(list(alerts))
 
-        rows = AlertRows(write, pause=0.0)
+        rows = AlertRows(write, pause=lambda: 0.0)
         first = asyncio.create_task(rows.add([alert(0)]))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -49,7 +49,7 @@ def test_failure() -> None:
             if failing:
                 raise AbandonedError("given up")
 
-        rows = AlertRows(write, pause=0.0)
+        rows = AlertRows(write, pause=lambda: 0.0)
         with pytest.raises(AbandonedError):
             await rows.add([alert(0)])
         failing = False

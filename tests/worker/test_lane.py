@@ -55,6 +55,25 @@ async def test_taken_when_old() -> None:
     assert len(await lane.take(1_000)) == 2
 
 
+async def test_taken_when_hurried() -> None:
+    """What is hurried is taken though it is young and small; what comes later waits again."""
+    lane = Lane(HELD)
+    lane.add(piece(1, 1))
+    lane.add(piece(2, 3))
+    assert lane.queued == 3
+    lane.hurry()
+    assert len(await lane.take(1_000)) == 2
+    lane.add(piece(4, 7))
+    assert lane.queued == 0
+    lane.landed()
+    assert lane.queued == 4
+    taking = asyncio.create_task(lane.take(1_000))
+    done, _ = await asyncio.wait([taking], timeout=0.05)
+    assert not done
+    lane.drain()
+    assert len(await taking) == 1
+
+
 async def test_larger_than_the_limit() -> None:
     """A slice larger than the limit is taken alone."""
     lane = Lane(HELD)

@@ -39,7 +39,8 @@ BATCH: Final = 500
 MAX_STREAMS: Final = 200
 RETRY_MILLISECONDS: Final = 2_000
 MEDIA_TYPE: Final = "text/event-stream"
-_PURPOSE: Final = "stream"
+PURPOSE: Final = "stream"
+"""Of the cursors that stand as ids of events."""
 _ACCESSED: Final = "audit_log_accessed"
 _LOG: Final = logging.getLogger("auditstream.api")
 
@@ -125,7 +126,7 @@ async def open_stream(
 def _begin(subscription: _Subscription, last_event_id: str | None) -> Snapshot:
     services = subscription.services
     if last_event_id:
-        place = services.cursors.open("Last-Event-ID", _PURPOSE, subscription.wanted, last_event_id)
+        place = services.cursors.open("Last-Event-ID", PURPOSE, subscription.wanted, last_event_id)
         return place.snapshot
     return Snapshot() if subscription.query.replay else services.snapshots.read()
 
@@ -171,6 +172,6 @@ def _sent(subscription: _Subscription, arrival: Arrival) -> ServerSentEvent:
     return ServerSentEvent(
         subscription.tell(arrival.line),
         event="event",
-        id=cursors.seal(_PURPOSE, subscription.wanted, Place(arrival.seen)),
+        id=cursors.seal(PURPOSE, subscription.wanted, Place(arrival.seen)),
         retry=RETRY_MILLISECONDS,
     )

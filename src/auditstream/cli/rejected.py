@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import fastavro
 
+from auditstream.contract.dump import hex_dump
 from auditstream.contract.schemas import FRAME, shipped_schemas
 
 if TYPE_CHECKING:
     from auditstream.store.connection import Store
 
 DUMPED: Final = 256
-BYTES_OF_A_LINE: Final = 16
 COLUMNS: Final = (
     "stream, kafka_partition, kafka_offset, reason, field, message, event_id, rejected_at"
 )
@@ -67,13 +67,7 @@ class Reject:
 
     def dump(self) -> str:
         """Return the first bytes of the value, 16 a line, in hexadecimal and as text."""
-        value = (self.value or b"")[:DUMPED]
-        lines = []
-        for start in range(0, len(value), BYTES_OF_A_LINE):
-            part = value[start : start + BYTES_OF_A_LINE]
-            text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
-            lines.append(f"{start:06x}  {part.hex(' '):<{BYTES_OF_A_LINE * 3}} {text}")
-        return "\n".join(lines)
+        return hex_dump((self.value or b"")[:DUMPED])
 
 
 def read_rejects(store: Store, selection: Selection, *, with_bytes: bool = False) -> list[Reject]:

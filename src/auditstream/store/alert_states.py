@@ -54,6 +54,7 @@ class AlertFilter:
     actor: str | None = None
     entity: str | None = None
     alert_id: str | None = None
+    alert_ids: tuple[str, ...] = ()
     since: datetime | None = None
     before: datetime | None = None
 
@@ -108,6 +109,9 @@ def _conditions(wanted: AlertFilter) -> tuple[list[str], dict[str, Any]]:
     if wanted.alert_id is not None:
         conditions.append("alert_id = {alert_id:UUID}")
         parameters["alert_id"] = wanted.alert_id
+    if wanted.alert_ids:
+        conditions.append("alert_id IN {alert_ids:Array(UUID)}")
+        parameters["alert_ids"] = list(wanted.alert_ids)
     for name, sign in (("since", ">="), ("before", "<")):
         if (moment := getattr(wanted, name)) is not None:
             conditions.append(f"occurred_at {sign} fromUnixTimestamp64Micro({{{name}:Int64}})")

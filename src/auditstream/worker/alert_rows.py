@@ -11,6 +11,7 @@ from auditstream.contract.alert import Alert
 Write = Callable[[tuple[Alert, ...]], Awaitable[None]]
 
 PAUSE_SECONDS: Final = 0.2
+LAGGING_PAUSE_SECONDS: Final = 1.0
 """Between two writes. Their readers have the alerts from the topic already, and the events that
 wait for the rows wait for an append anyway."""
 
@@ -18,10 +19,11 @@ wait for the rows wait for an append anyway."""
 class AlertRows:
     """Takes what comes during a write, and shortly after it, together into the next one.
 
-    `write` stores alerts, or raises what every caller whose alerts are among them then gets.
+    `write` stores alerts, or raises what every caller whose alerts are among them then gets;
+    `pause` tells how many seconds to wait between two writes.
     """
 
-    def __init__(self, write: Write, pause: float = PAUSE_SECONDS) -> None:
+    def __init__(self, write: Write, pause: Callable[[], float] = lambda: PAUSE_SECONDS) -> None:
         self._write = write
         self._pause = pause
         self._queued: list[Alert] = []
@@ -38,7 +40,7 @@ class AlertRows:
     async def _write_after(self, before: asyncio.Task[None] | None) -> None:
         if before is not None and not before.done():
             await asyncio.wait([before])
-            await asyncio.sleep(self._pause)
+            await asyncio.sleep(self._pause())
         alerts, self._queued = tuple(self._queued), []
         self._running, self._next = self._next, None
         await self._write(alerts)

@@ -23,7 +23,7 @@ from auditstream.worker.lane import Lane, Slice
 from auditstream.worker.memory import release_free_memory
 from auditstream.worker.metrics import metrics
 from auditstream.worker.pending import Pending
-from auditstream.worker.share import NOTHING, Share
+from auditstream.worker.share import NOTHING, Packed, Share
 from auditstream.worker.source import Fetch, RecordSource
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ log = structlog.get_logger("auditstream.append")
 
 APPENDS_AT_ONCE: Final = 4
 MAX_BYTES: Final = 256 * 1024 * 1024
-BACKLOG_PATIENCE: Final = 2.0
+BACKLOG_PATIENCE: Final = 4.0
 """How much longer a row may wait while fetches are full: what is late already may as well become a
 larger append, of which each costs the server some 40 ms beside what its rows cost."""
 
@@ -45,7 +45,7 @@ class Follower(Protocol):
     async def resumed(self, assignment: Assignment, abandoned: threading.Event) -> None:
         """Look at what was appended last, perhaps by a worker that crashed then."""
 
-    def appended(self, candidates: Sequence[pl.DataFrame]) -> None:
+    def appended(self, candidates: Sequence[Packed]) -> None:
         """Look at what was just appended, soon."""
 
 
@@ -77,6 +77,11 @@ class AppendLoop:
             and not self._lanes[partition].draining
         }
 
+    @property
+    def rows(self) -> int:
+        """Rows that wait to be stored."""
+        return sum(lane.rows for lane in self._lanes.values())
+
     def pending(self) -> list[Pending]:
         """Return what must be known of events that are not yet in the table; on any thread."""
         return [item for lane in list(self._lanes.values()) for item in lane.pending()]
@@ -92,11 +97,18 @@ class AppendLoop:
         for partition in self.current(fetch):
             share = shares.get(partition, NOTHING)
             self._lanes[partition].add(Slice(share, ends[partition] + 1, delivered, due))
+        if self.rows >= self._settings.buffer_rows / 2:
+            self._hurry_largest()
         self._report_rows()
+
+    def _hurry_largest(self) -> None:
+        largest = max(self._lanes.values(), key=lambda lane: lane.queued)
+        if largest.queued:
+            largest.hurry()
 
     async def room(self) -> None:
         """Wait while more is in memory than `buffer_rows` rows, or 256 MiB."""
-        while self._rows() >= self._settings.buffer_rows or self._bytes() >= MAX_BYTES:
+        while self.rows >= self._settings.buffer_rows or self._bytes() >= MAX_BYTES:
             self._shrunk.clear()
             await self._shrunk.wait()
 
@@ -218,11 +230,8 @@ class AppendLoop:
     def _bytes(self) -> int:
         return sum(lane.size for lane in self._lanes.values())
 
-    def _rows(self) -> int:
-        return sum(lane.rows for lane in self._lanes.values())
-
     def _report_rows(self) -> None:
-        metrics.rows_pending.set(self._rows())
+        metrics.rows_pending.set(self.rows)
         self._shrunk.set()
 
 

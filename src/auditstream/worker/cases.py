@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -78,19 +78,32 @@ class Verdict:
         return f"{self.origin}:{self.line}: {self.rule} on the {self.engine}: {self.problem}"
 
 
-def run_cases(rules: RuleSet, catalogue: Catalogue, store: Store | None) -> list[Verdict]:
-    """Run the cases of all rules: those of one event on the stream, and all on the table.
+def run_cases(
+    rules: RuleSet,
+    catalogue: Catalogue,
+    store: Store | None,
+    names: frozenset[str] | None = None,
+) -> list[Verdict]:
+    """Run the cases of rules: those of one event on the stream, and all on the table.
 
-    `store` is one whose events may be thrown away, and must be empty; without it cases of rules
-    over several events are left out. Blocks.
+    With `names` only these rules are tried, and the others are there for them. `store` is one whose
+    events may be thrown away, and must be empty; without it cases of rules over several events are
+    left out. Blocks.
 
     Raises:
         ServiceUnavailableError, StoreError: see `Store`.
     """
-    single = [verdict for rule in rules.rules for verdict in _single(rule, catalogue, store)]
+    single = [
+        verdict
+        for rule in rules.rules
+        if names is None or rule.name in names
+        for verdict in _single(rule, catalogue, store)
+    ]
     if store is None:
         return single
-    compounds = rules.correlations.rules.values()
+    compounds = [
+        rule for name, rule in rules.correlations.rules.items() if names is None or name in names
+    ]
     return single + [
         verdict for rule in compounds for verdict in _compound(rule, rules, catalogue, store)
     ]
@@ -123,73 +136,91 @@ def case_events(case: Case, catalogue: Catalogue) -> pl.DataFrame:
 
 
 def _single(rule: Rule, catalogue: Catalogue, store: Store | None) -> Iterator[Verdict]:
-    rule = replace(rule, alerts=True)
-    detector = Detector([rule])
-
-    def on_stream(events: pl.DataFrame, case: Case) -> str | None:
-        return _judge(case, detector.detect(events, START))
-
-    def on_table(events: pl.DataFrame, case: Case) -> str | None:
-        assert store is not None  # noqa: S101 - not called without
-        _append(store, events)
-        place = f"FROM {store.database}.events AS e WHERE e.stream = '{events['stream'][0]}'"
-        hits = store.query_frame(f"SELECT count() {place} AND ({compile_sql(rule)})").item()
-        return None if bool(hits) == case.hit else _surprise(case)
-
-    engines = {STREAM: on_stream} | ({TABLE: on_table} if store else {})
+    detector = Detector([replace(rule, alerts=True)])
+    engines = (STREAM, TABLE) if store else (STREAM,)
+    tried: list[tuple[Case, pl.DataFrame]] = []
     for case in rule.cases:
-        for engine, run in engines.items():
-            yield _verdict(rule.name, rule.origin, case, engine, catalogue, run)
+        try:
+            tried.append((case, case_events(case, catalogue)))
+        except ValueError as error:
+            for engine in engines:
+                yield Verdict(rule.name, rule.origin, case.line, engine, _wrong(error))
+    for case, events in tried:
+        problem = _judge(case, detector.detect(events, START))
+        yield Verdict(rule.name, rule.origin, case.line, STREAM, problem)
+    if store is None or not tried:
+        return
+    found = _hits_on_table(rule, [events for _, events in tried], store)
+    for number, (case, _) in enumerate(tried):
+        problem = None if (number in found) == case.hit else _surprise(case)
+        yield Verdict(rule.name, rule.origin, case.line, TABLE, problem)
+
+
+def _hits_on_table(rule: Rule, cases: Sequence[pl.DataFrame], store: Store) -> frozenset[int]:
+    """Store the events of cases in one go; return the numbers of the cases with a hit."""
+    numbers = [number for number, events in enumerate(cases) for _ in range(events.height)]
+    stream = cases[0]["stream"][0]
+    rows = pl.concat(cases).with_columns(
+        stream=pl.lit(stream), kafka_offset=pl.int_range(len(numbers), dtype=pl.Int64)
+    )
+    _append(store, rows)
+    found = store.query_frame(
+        f"SELECT e.kafka_offset AS place FROM {store.database}.events AS e "  # noqa: S608
+        f"WHERE e.stream = '{stream}' AND ({compile_sql(rule)})"
+    )
+    return frozenset(numbers[place] for place in found["place"])
 
 
 def _compound(
     rule: CompoundRule, rules: RuleSet, catalogue: Catalogue, store: Store
 ) -> Iterator[Verdict]:
     header = rule.header
-    if not header.cases:
-        return
-    alone = Linked(_needed(rule, rules.correlations), ())
-
-    def on_table(events: pl.DataFrame, case: Case) -> str | None:
-        # An engine of its own for each case: one that is asked by the clock remembers.
-        correlator = Correlator(store, RuleSet(rules.rules, alone))
-        store.command(f"TRUNCATE TABLE {store.database}.events")
-        _append(store, events)
-        found = correlator.candidates(events)
-        alerts = () if found is None else correlator.evaluate(found, START)
-        if waits(rule, alone):
-            span = rule.timespan if isinstance(rule, Absence | Correlation) else timedelta()
-            times = events["occurred_at"].sort().to_list()
-            for complete in (time + span + SETTLE + timedelta(seconds=1) for time in times):
-                alerts += correlator.due(complete, complete)
-        return _judge(case, tuple(alert for alert in alerts if alert.rule_id == header.name))
-
+    alone = RuleSet(rules.rules, Linked(needed(rule, rules.correlations), ()))
     for case in header.cases:
-        yield _verdict(header.name, header.origin, case, TABLE, catalogue, on_table)
+        try:
+            alerts = fired(alone, case_events(case, catalogue), store)
+        except ValueError as error:
+            problem: str | None = _wrong(error)
+        else:
+            problem = _judge(case, [alert for alert in alerts if alert.rule_id == header.name])
+        yield Verdict(header.name, header.origin, case.line, TABLE, problem)
 
 
-def _needed(rule: CompoundRule, linked: Linked) -> dict[str, CompoundRule]:
+def fired(rules: RuleSet, events: pl.DataFrame, store: Store) -> tuple[Alert, ...]:
+    """Return the alerts of rules over several events for events that are all there are.
+
+    What is in the table of events is thrown away. Blocks, and raises what `Store` raises.
+    """
+    # An engine of its own for each case: one that is asked by the clock remembers.
+    correlator = Correlator(store, rules)
+    store.command(f"TRUNCATE TABLE {store.database}.events")
+    _append(store, events)
+    found = correlator.candidates(events)
+    alerts = () if found is None else correlator.evaluate(found, START)
+    spans = {
+        rule.timespan if isinstance(rule, Absence | Correlation) else timedelta()
+        for rule in rules.correlations.rules.values()
+        if waits(rule, rules.correlations)
+    }
+    later = SETTLE + timedelta(seconds=1)
+    times = events["occurred_at"].to_list()
+    for complete in sorted({time + span + later for time in times for span in spans}):
+        alerts += correlator.due(complete, complete)
+    return alerts
+
+
+def needed(rule: CompoundRule, linked: Linked) -> dict[str, CompoundRule]:
+    """Return a rule over several events and the correlations that it rests on, these first."""
     found: dict[str, CompoundRule] = {}
     if isinstance(rule, Correlation):
         for name in rule.rules:
             if inner := linked.correlation(name):
-                found |= _needed(inner, linked)
+                found |= needed(inner, linked)
     return found | {rule.header.name: rule}
 
 
-def _verdict(
-    name: str,
-    origin: str,
-    case: Case,
-    engine: str,
-    catalogue: Catalogue,
-    run: Callable[[pl.DataFrame, Case], str | None],
-) -> Verdict:
-    try:
-        problem = run(case_events(case, catalogue), case)
-    except ValueError as error:
-        problem = f"the case is wrong: {error}"
-    return Verdict(name, origin, case.line, engine, problem)
+def _wrong(error: ValueError) -> str:
+    return f"the case is wrong: {error}"
 
 
 def _judge(case: Case, alerts: Sequence[Alert]) -> str | None:

@@ -40,11 +40,17 @@ class Lane:
         self._slices: deque[Slice] = deque()
         self._in_flight: list[Slice] = []
         self._changed = asyncio.Event()
+        self._hurried = False
 
     @property
     def rows(self) -> int:
         """Rows that are not yet in the table."""
         return sum(item.share.rows for item in (*self._in_flight, *self._slices))
+
+    @property
+    def queued(self) -> int:
+        """Rows that wait to be taken; none while others are in flight."""
+        return 0 if self._in_flight else sum(item.share.rows for item in self._slices)
 
     @property
     def size(self) -> int:
@@ -61,6 +67,11 @@ class Lane:
         self._slices.append(item)
         self._changed.set()
 
+    def hurry(self) -> None:
+        """Have what is queued taken now, due or not."""
+        self._hurried = True
+        self._changed.set()
+
     def drain(self) -> None:
         """Store what is queued without waiting for more, then end."""
         self.draining = True
@@ -72,7 +83,7 @@ class Lane:
         self.drain()
 
     async def take(self, rows: int) -> list[Slice]:
-        """Wait until `rows` are queued, the oldest is due, or the lane is to end.
+        """Wait until `rows` are queued, the oldest is due or hurried, or the lane is to end.
 
         Returns slices of up to `rows` rows, at least one; none when the lane is to end. They
         count as in flight until `landed`.
@@ -82,12 +93,13 @@ class Lane:
             wait = None
             if self._slices:
                 wait = self._slices[0].due - time.monotonic()
-                if wait <= 0 or self.rows >= rows:
+                if wait <= 0 or self._hurried or self.queued >= rows:
                     break
             try:
                 await asyncio.wait_for(self._changed.wait(), wait)
             except TimeoutError:
                 break
+        self._hurried = False
         if self.abandoned.is_set():
             return []
         taken: list[Slice] = []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from auditstream.store.append import append_events
 from auditstream.store.connection import Store
@@ -45,6 +46,37 @@ def test_pages_show_every_event_once(signed_in: Page, store: Store) -> None:
         signed_in.goto(older.get_attribute("href") or "")
         seen += shown(signed_in)
     assert seen == stored(store)
+
+
+def test_every_filter_is_in_the_url_and_comes_back(signed_in: Page) -> None:
+    """Whoever gets the URL sees the form as it was filled in, and the same events."""
+    values = {
+        "text": "user",
+        "actor": "user_1",
+        "entity": "nothing",
+        "ip": "203.0.113.9",
+        "category": "user_groups",
+        "action": "group_created",
+        "severity": "medium",
+        "since": FROM,
+        "until": "2025-03-04T08:00:07",
+    }
+    signed_in.goto("/log?outcome=success")
+    for name, value in values.items():
+        field = signed_in.locator(f"#filters [name={name}]")
+        if name in ("category", "action", "severity"):
+            field.select_option(value)
+        else:
+            field.fill(value)
+    signed_in.get_by_role("button", name="Show", exact=True).click()
+    signed_in.wait_for_url("**text=user**")
+    shared = signed_in.url
+    told = {name: [value] for name, value in values.items()}
+    assert parse_qs(urlsplit(shared).query) == {"outcome": ["success"], **told}
+    signed_in.goto("/log")
+    signed_in.goto(shared)
+    for name, value in {**values, "outcome": "success"}.items():
+        expect(signed_in.locator(f"#filters [name={name}]")).to_have_value(value)
 
 
 def test_filters_are_a_url(signed_in: Page, store: Store) -> None:
@@ -127,6 +159,42 @@ def test_range_by_keyboard(signed_in: Page) -> None:
     assert parse_qs(urlsplit(signed_in.url).query)["since"] == [since]
 
 
+def test_page_is_walked_by_keyboard_alone(signed_in: Page) -> None:
+    """The skip link, then all controls in the order of the page, each to be seen when it is on."""
+    signed_in.goto("/log")
+    signed_in.keyboard.press("Tab")
+    assert focused(signed_in) == "Skip to the content"
+    signed_in.keyboard.press("Enter")
+    assert signed_in.evaluate("document.activeElement.id") == "content"
+    wanted = [
+        *("Live", "Export", "Everything", "text", "category", "since", "Show", "from", "to"),
+        "sentence",
+    ]
+    for _ in range(40):
+        signed_in.keyboard.press("Tab")
+        outline = signed_in.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none", focused(signed_in)
+        if focused(signed_in) == wanted[0]:
+            wanted.pop(0)
+        if wanted == ["sentence"] and signed_in.evaluate(
+            "document.activeElement.closest('.sentence') !== null"
+        ):
+            break
+    else:
+        pytest.fail(f"never reached: {wanted}")
+    signed_in.keyboard.press("Enter")
+    signed_in.wait_for_url("**/events/*")
+
+
+def focused(page: Page) -> str:
+    """Return the name of the field that has the focus, else its id or its words."""
+    told: str = page.evaluate(
+        "(() => { const on = document.activeElement;"
+        " return on.name || (on.type === 'range' ? on.id : on.textContent.trim()); })()"
+    )
+    return told
+
+
 def test_histogram_counts_every_event(signed_in: Page, store: Store) -> None:
     """The bars add up to the number that the page tells."""
     signed_in.goto("/log")
@@ -179,12 +247,65 @@ def test_events_come_in_live(signed_in: Page, store: Store) -> None:
     """What is stored while the page is open stands on top, and is announced; once."""
     signed_in.goto("/log")
     expect(signed_in.locator("#live.open")).to_be_visible()
-    frame = event_rows(3, partition=5, seed=77, workspaces=1, start=LATER)
-    assert read_watermark(store, STREAM, 5) is None
-    append_events(store, STREAM, 5, None, frame, threading.Event())
+    add(store, 0, 3)
     newest = stored(store)[:3]
     expect(signed_in.locator(".entry.new")).to_have_count(3)
     assert shown(signed_in)[:3] == newest
     expect(signed_in.get_by_role("status")).to_have_text("3 new events")
     signed_in.get_by_role("button", name="Live").click()
     expect(signed_in.locator("#live")).to_have_attribute("aria-pressed", "false")
+
+
+def test_nothing_is_lost_between_the_page_and_its_stream(signed_in: Page, store: Store) -> None:
+    """The stream goes on after what the page has shown, however late it is opened."""
+
+    def late(route: Route) -> None:
+        add(store, 3, 2)
+        route.continue_()
+
+    signed_in.route("**/static/log.js*", late)
+    try:
+        signed_in.goto("/log")
+        expect(signed_in.locator(".entry.new")).to_have_count(2)
+    finally:
+        signed_in.unroute("**/static/log.js*")
+    assert shown(signed_in)[:2] == stored(store)[:2]
+
+
+def test_a_tab_that_slept_catches_up(signed_in: Page, store: Store) -> None:
+    """Frozen by the browser, without a network, refused by a proxy, or paused: nothing is lost."""
+    signed_in.goto("/log")
+    expect(signed_in.locator("#live.open")).to_be_visible()
+    session = signed_in.context.new_cdp_session(signed_in)
+    session.send("Page.setWebLifecycleState", {"state": "frozen"})
+    add(store, 5, 2)
+    session.send("Page.setWebLifecycleState", {"state": "active"})
+    expect(signed_in.locator(".entry.new")).to_have_count(2)
+
+    # A proxy answers in the place of the stream, so that the browser gives up.
+    answers = iter([502])
+    signed_in.route("**/log/stream*", lambda route: refuse_first(route, answers))
+    live = signed_in.get_by_role("button", name="Live")
+    live.click()
+    add(store, 7, 2)
+    live.click()
+    expect(signed_in.locator(".entry.new")).to_have_count(4)
+    expect(signed_in.locator("#live.open")).to_be_visible()
+    signed_in.unroute("**/log/stream*")
+    assert shown(signed_in)[:4] == stored(store)[:4]
+
+
+def refuse_first(route: Route, answers: Iterator[int]) -> None:
+    """Answer with the statuses, then let requests through."""
+    status = next(answers, None)
+    if status is None:
+        route.continue_()
+    else:
+        route.fulfill(status=status, body="away")
+
+
+def add(store: Store, first: int, count: int) -> None:
+    """Store events of workspace 0, in a partition of their own, later than all others."""
+    start = LATER + timedelta(minutes=first)
+    frame = event_rows(count, partition=5, first=first, seed=77 + first, workspaces=1, start=start)
+    append_events(store, STREAM, 5, read_watermark(store, STREAM, 5), frame, threading.Event())

@@ -1,7 +1,11 @@
-"""Cookies of the explorer: Secure, HttpOnly and SameSite=Strict.
+"""Cookies of the explorer: Secure, HttpOnly and SameSite=Lax.
 
-A link from elsewhere, as of an alert in a chat, comes without them, so the sign-in page asks once
-more from here before it shows its form.
+Lax, and not Strict, so that a link from elsewhere, as of an alert in a chat, opens signed in. A
+browser sends a Lax cookie from another site only when somebody follows a link there, with GET; not
+with forms that post, frames, pictures or scripts. GET changes nothing here but that the access is
+audited, and another site cannot read the answer. What changes something is posted, and each such
+form holds a CSRF token that belongs to the session: that, not the cookie's attribute, is what stops
+a forged one, from a sibling domain, too, which counts as the same site.
 
 Over plain HTTP a browser keeps no Secure cookie, so on a loopback address, as in the demo, they go
 without; under any other name the page has to be reached over HTTPS, if need be behind a proxy.
@@ -31,7 +35,7 @@ def set_cookie(request: Request, response: Response, name: str, value: str, seco
         path="/",
         secure=_secure(request),
         httponly=True,
-        samesite="strict",
+        samesite="lax",
     )
 
 

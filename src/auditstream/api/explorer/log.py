@@ -19,6 +19,7 @@ from auditstream.api.explorer.presets import presets
 from auditstream.api.explorer.queries import read_query
 from auditstream.api.explorer.rows import LOG_SHAPE, row_of
 from auditstream.api.explorer.visit import Visit, visiting
+from auditstream.api.stream import PURPOSE as STREAM
 from auditstream.store.event_filter import EventFilter
 from auditstream.store.histogram import Histogram, read_histogram
 from auditstream.store.read_events import Page, read_page
@@ -107,6 +108,8 @@ def _page(
         first=query.cursor is None,
         live=query.cursor is None and query.until is None and query.time == "occurrence",
         stream=address("/log/stream", filters),
+        # What is stored between this page and its stream is not lost.
+        seen=visit.services.cursors.seal(STREAM, wanted, Place(place.snapshot)),
         exports=[
             (title, address("/log/export", [*filters, ("format", form)]))
             for form, title in _EXPORTS.items()

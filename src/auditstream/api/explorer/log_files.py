@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Response
+from pydantic import Field
 from starlette.requests import Request
 
 from auditstream.api.cursors import MAX_CURSOR
@@ -14,6 +15,13 @@ from auditstream.api.explorer.rows import row_of
 from auditstream.api.explorer.visit import Visit, visiting
 from auditstream.api.export import ExportQuery, FileQuery, export_file, manifest_of
 from auditstream.api.stream import StreamQuery, open_stream
+
+
+class LogStreamQuery(StreamQuery):
+    """Which events are wanted, and what the page has seen; a script can send no header."""
+
+    seen: str | None = Field(None, max_length=MAX_CURSOR)
+
 
 router = APIRouter()
 Exporter = Annotated[Visit, Depends(visiting("export"))]
@@ -27,12 +35,14 @@ async def stream_log(
 ) -> Response:
     """Send events as they are stored, each as the entry of the log that shows it."""
     catalogue = visit.services.catalogue
-    query = read_query(StreamQuery, request)
+    query = read_query(LogStreamQuery, request)
 
     def tell(line: bytes) -> str:
         return fragment("entry.html", row=row_of(line, catalogue))
 
-    return await open_stream(visit.services, request, visit.access, query, last_event_id, tell)
+    return await open_stream(
+        visit.services, request, visit.access, query, last_event_id or query.seen, tell
+    )
 
 
 @router.get("/log/export")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from auditstream.api.explorer import (
+    alert,
     alerts,
     completeness,
     event,
@@ -12,10 +13,14 @@ from auditstream.api.explorer import (
     log,
     log_files,
     questions,
+    rejects,
     sign_in,
     subject,
 )
 
 router = APIRouter(include_in_schema=False)
-for _page in (sign_in, files, log, log_files, event, alerts, questions, subject, completeness):
+for _page in (
+    *(sign_in, files, log, log_files, event, alerts, alert, questions, subject),
+    *(completeness, rejects),
+):
     router.include_router(_page.router)

@@ -37,8 +37,6 @@ async def ask(request: Request) -> Response:
     """Show the form."""
     services = services_of(request)
     back = request.query_params.get("next", HOME)
-    if request.headers.get("sec-fetch-site") == "cross-site":
-        return page("onward.html", target=_within(back))
     return await run_in_threadpool(_form, request, services, back, "", 200)
 
 

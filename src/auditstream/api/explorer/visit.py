@@ -103,11 +103,15 @@ def posting(scope: Scope) -> Admission:
     """Return the dependency of what a form is posted to: as `visiting`, and the form is ours.
 
     Raises (the dependency):
-        RefusedError: 403, the form holds no CSRF token of the session; or as `visiting`.
+        RefusedError: 403, the form comes from another site, or holds no CSRF token of the
+            session; or as `visiting`.
     """
     admit = visiting(scope)
 
     async def post(request: Request) -> Visit:
+        # A browser that tells where a form comes from need not be asked twice.
+        if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+            raise RefusedError(403, "the form was sent from another site")
         visit = await admit(request)
         shown = visit.form.get("csrf")
         sessions = visit.services.sessions

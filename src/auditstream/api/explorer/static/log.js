@@ -1,22 +1,9 @@
-// The log page: short URLs, a range chosen in the histogram, and events as they arrive.
+// The log page: a range chosen in the histogram, and events as they arrive.
 "use strict";
 
 const MOST_ENTRIES = 500;
-
-function shortUrls(form) {
-  for (const select of form.querySelectorAll("select")) {
-    select.addEventListener("change", () => {
-      for (const kept of form.querySelectorAll(`[data-kept="${select.name}"]`)) kept.remove();
-    });
-  }
-  form.addEventListener("submit", () => {
-    for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
-  });
-  // Back from the next page, the fields are wanted again.
-  addEventListener("pageshow", () => {
-    for (const field of form.elements) field.disabled = false;
-  });
-}
+const FIRST_WAIT = 1000; // milliseconds
+const LONGEST_WAIT = 30000;
 
 function rangeSelector(chart) {
   const bars = [...chart.querySelectorAll(".bar")];
@@ -89,6 +76,9 @@ function rangeSelector(chart) {
 
 function liveLog(button, log, news) {
   let source = null;
+  let seen = button.dataset.seen;
+  let again = null;
+  let wait = FIRST_WAIT;
   let unsaid = 0;
   let timer = null;
 
@@ -115,6 +105,7 @@ function liveLog(button, log, news) {
     return day;
   };
   const add = (message) => {
+    seen = message.lastEventId;
     const parsed = new DOMParser().parseFromString(message.data, "text/html");
     const entry = document.importNode(parsed.querySelector(".entry"), true);
     if (log.querySelector(`[data-id="${CSS.escape(entry.dataset.id)}"]`)) return;
@@ -129,28 +120,49 @@ function liveLog(button, log, news) {
     unsaid += 1;
     timer ??= setTimeout(say, 1000);
   };
+  // The browser comes back by itself after most errors, with the id of the last event, but gives up
+  // when it gets another answer than a stream, as from a proxy whose server restarts.
   const open = () => {
-    source = new EventSource(button.dataset.stream);
+    clearTimeout(again);
+    source?.close();
+    const target = new URL(button.dataset.stream, location.href);
+    target.searchParams.set("seen", seen);
+    source = new EventSource(target);
     source.addEventListener("event", add);
-    source.addEventListener("open", () => button.classList.add("open"));
-    source.addEventListener("error", () => button.classList.remove("open"));
-    button.setAttribute("aria-pressed", "true");
+    source.addEventListener("open", () => {
+      wait = FIRST_WAIT;
+      button.classList.add("open");
+    });
+    source.addEventListener("error", () => {
+      button.classList.remove("open");
+      if (source.readyState !== EventSource.CLOSED) return;
+      again = setTimeout(open, wait);
+      wait = Math.min(2 * wait, LONGEST_WAIT);
+    });
   };
   const close = () => {
+    clearTimeout(again);
     source.close();
     button.classList.remove("open");
-    button.setAttribute("aria-pressed", "false");
   };
+  const wanted = () => button.getAttribute("aria-pressed") === "true";
   button.hidden = false;
   button.addEventListener("click", () => {
-    if (button.getAttribute("aria-pressed") === "true") close();
-    else open();
+    button.setAttribute("aria-pressed", String(!wanted()));
+    if (wanted()) open();
+    else close();
   });
-  addEventListener("pagehide", () => source.close());
+  // Shown again, be it a tab that slept or a page that was left and come back to, it catches up.
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && wanted() && source.readyState === EventSource.CLOSED) open();
+  });
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => {
+    if (event.persisted && wanted()) open();
+  });
   open();
 }
 
-shortUrls(document.getElementById("filters"));
 const chart = document.getElementById("chart");
 if (chart) rangeSelector(chart);
 const live = document.getElementById("live");
