@@ -22,8 +22,8 @@ from tests.store.rows import START, STREAM
 
 PATH = "/api/workspace-0/audit_logs"
 STORED = 100_000
-BATCH = 5_000
-PERIOD_SECONDS = 1.0
+BATCH = 2_500
+PERIOD_SECONDS = 0.5
 NEVER = threading.Event()
 
 

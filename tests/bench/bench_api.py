@@ -59,7 +59,7 @@ def load(store: Store, events: int) -> None:
 
 
 @contextmanager
-def endpoint(url: str, directory: Path, workers: int) -> Iterator[str]:
+def endpoint(url: str, directory: Path, workers: int = 1) -> Iterator[str]:
     """Run the command; yield its address."""
     port = free_port()
     environment = {

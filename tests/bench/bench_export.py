@@ -209,7 +209,7 @@ def main() -> None:
         print(f"{stored:,} events stored in {time.perf_counter() - started:.0f} s")
         issued = _issued(store)
         with (
-            endpoint(server.url, Path(name), 1) as address,
+            endpoint(server.url, Path(name)) as address,
             httpx.Client(
                 base_url=address,
                 auth=(issued.token.token_id, issued.secret),
