@@ -151,7 +151,7 @@ def main() -> None:
                 now=datetime.now(UTC),
             )
             wanted = pages(store)
-        with endpoint(server.url, Path(name)) as address, sync_playwright() as playwright:
+        with endpoint(server.url, Path(name), 1) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox"]
             )
