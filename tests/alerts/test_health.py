@@ -92,19 +92,21 @@ def test_monitor_measures_the_tables(store: Store) -> None:
     time.sleep(0.02)
     assert [item.rule_id for item in monitor.check(datetime.now(UTC))] == ["health_no_events"]
 
-    ahead = event_rows(50, first=50, start=NOW, seed=2).with_columns(
-        ingested_at=pl.lit(NOW), kafka_timestamp=pl.lit(NOW - 10 * MINUTE)
+    now = datetime.now(UTC)
+    settled = now - 3 * MINUTE
+    ahead = event_rows(50, first=50, start=now, seed=2).with_columns(
+        ingested_at=pl.lit(settled), kafka_timestamp=pl.lit(now - 10 * MINUTE)
     )
     append_events(store, STREAM, 0, 49, ahead, threading.Event())
-    rejects = reject_rows(list(range(100, 140))).with_columns(rejected_at=pl.lit(NOW))
+    rejects = reject_rows(list(range(100, 140))).with_columns(rejected_at=pl.lit(now))
     append_rejects(store, rejects, threading.Event())
-    row = planned_row(alert(1), 0, NOW, "alert", "hook", NOW, 1)
+    row = planned_row(alert(1), 0, now, "alert", "hook", now, 1)
     append_deliveries(store, [row, replace(row, state="dead", error="410")])
     bounds = Bounds(interval_seconds=60, silent_seconds=900)
     watch = HealthMonitor(
         store, lambda _: None, bounds, lambda: {"t": 10**6}, lambda: {"broken.yml": "line 1"}
     )
-    found = {item.rule_id for item in watch.check(datetime.now(UTC))}
+    found = {item.rule_id for item in watch.check(now)}
     assert found == {
         "health_rule_error",
         "health_consumer_lag",
