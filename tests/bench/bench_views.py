@@ -87,8 +87,12 @@ def main() -> None:
     parser.add_argument("--extra", type=Path, help="statements to run before the table is filled")
     arguments = parser.parse_args()
     with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(ClickHouseServer(directory))
+        kept = arguments.directory
+        directory = kept or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server = ClickHouseServer(directory)
+        server.start()
+        # Closing it would delete its data.
+        stack.callback(server.stop if kept else server.close)
         settings = load_settings(clickhouse_url=server.url, append_timeout_seconds=120)
         store = stack.enter_context(connect(settings))
         migrate(store, 0)
