@@ -55,6 +55,18 @@ def test_console_line_is_as_looked_at(rule: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["md", "txt", "html"])
+def test_what_is_found_in_history_is_not_told_as_news(form: Form) -> None:
+    """An alert raised over history says so, and when it happened, in every form."""
+    old = replace(GRANT, retroactive=True, detected_at=NOW)
+    for text in (render(message(old), form), render(message(old, GRANT), form)):
+        assert text.count("(retroactive)") == 1
+        assert "found in history, not news" in text
+        assert f"{GRANT.occurred_at:%Y-%m-%d %H:%M:%S} UTC" in text
+    assert title(message(old)).endswith("(retroactive)")
+    assert "(retroactive)" in alert_line(old, 1)
+
+
+@pytest.mark.parametrize("form", ["md", "txt", "html"])
 def test_many_alerts_are_counted_and_the_first_told(form: Form) -> None:
     """A message that gathers alerts says how many of each level, and spells out twenty."""
     alerts = [GRANT, *(alert(n, level="low", sentence=f"did thing {n}") for n in range(24))]

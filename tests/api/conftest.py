@@ -36,6 +36,11 @@ def basic(issued: Issued) -> str:
     return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
+def metadata_of(event: Envelope) -> dict[str, str]:
+    """Return what an event tells besides what every event has."""
+    return {item["key"]: item["value"] for item in event["metadata"]}
+
+
 NewToken = Callable[..., Issued]
 
 _numbers = itertools.count(1)

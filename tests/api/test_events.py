@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from auditstream.api.issue import Issued
 from auditstream.publish.envelope import Envelope
 from auditstream.store.connection import Store
-from tests.api.conftest import NewToken
+from tests.api.conftest import NewToken, metadata_of
 
 PATH = "/v1/workspace-0/events"
 PROBLEM = "application/problem+json"
@@ -146,7 +146,7 @@ class TestPages:
         """With the filters as they were given."""
         answer = client.get(PATH, params={"outcome": "denied", "limit": 3})
         (event,) = published
-        told = {item["key"]: item["value"] for item in event["metadata"]}
+        told = metadata_of(event)
         assert told["filter.outcome"] == "denied"
         assert told["rows"] == str(len(answer.json()["events"]))
 
@@ -155,7 +155,7 @@ class TestPages:
     ) -> None:
         """All values of a parameter are told, not the last one alone."""
         client.get(PATH, params={"outcome": ["denied", "failure"]})
-        told = {item["key"]: item["value"] for item in published[0]["metadata"]}
+        told = metadata_of(published[0])
         assert told["filter.outcome"] == "denied, failure"
 
 

@@ -17,6 +17,7 @@ from auditstream.publish.envelope import Envelope
 from auditstream.store.append import append_events
 from auditstream.store.connection import Store
 from auditstream.store.watermark import read_watermark
+from tests.api.conftest import metadata_of
 from tests.store.rows import STREAM, event_rows
 
 PATH = "/v1/workspace-0/events/export"
@@ -113,7 +114,7 @@ def test_empty_export(client: TestClient, published: list[Envelope]) -> None:
     """A header and no rows; it is an access too."""
     answer = client.get(PATH, params={"format": "csv", "actor": "nobody"})
     assert len(answer.content.splitlines()) == 1
-    told = {item["key"]: item["value"] for item in published[-1]["metadata"]}
+    told = metadata_of(published[-1])
     assert (told["rows"], told["filter.actor"]) == ("0", "nobody")
 
 
@@ -122,5 +123,5 @@ def test_rows_are_counted_in_the_access(
 ) -> None:
     """Before the file is sent."""
     client.get(PATH, params={"outcome": "denied"})
-    told = {item["key"]: item["value"] for item in published[-1]["metadata"]}
+    told = metadata_of(published[-1])
     assert told["rows"] == str(len(stored(store, "outcome = 'denied'")))

@@ -15,7 +15,7 @@ from auditstream.contract.catalogue import shipped_catalogue
 from auditstream.contract.check import check_event
 from auditstream.publish.envelope import Envelope
 from auditstream.store.connection import Store
-from tests.api.conftest import NewToken
+from tests.api.conftest import NewToken, metadata_of
 from tests.store.rows import START
 
 PATH = "/api/workspace-0/audit_logs"
@@ -287,7 +287,7 @@ class TestAccess:
         assert event["actor"]["type"] == "api_token"
         assert event["actor"]["id"] == issued.token.token_id
         assert event["actor"]["user_agent"] == "siem/1"
-        told = {item["key"]: item["value"] for item in event["metadata"]}
+        told = metadata_of(event)
         assert told == {
             "token_id": issued.token.token_id,
             "path": PATH,

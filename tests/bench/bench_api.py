@@ -6,13 +6,15 @@ Loads events into a real ClickHouse, starts `auditstream api` as a process of it
 pages of 100 entries, at a fixed rate for the latencies and in full for the throughput.
 No two requests ask for the same page: first pages of other ranges for the latencies, then first
 pages, and walks from page to page, as fast as it goes. ClickHouse, endpoint and this client share
-the machine; accesses go to the spool of the endpoint.
+the machine; accesses go to the spool of the endpoint. Processor time a request is told too: it says
+something even when other work runs beside, whose share is told as well.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import statistics
@@ -28,6 +30,7 @@ from pathlib import Path
 
 import aiohttp
 import httpx
+import psutil
 
 from auditstream.api.issue import Issued, create_token
 from auditstream.settings import load_settings
@@ -110,12 +113,14 @@ async def at_rate(address: str, issued: Issued, events: int, rate: int, seconds:
 
     async with _session(issued) as session:
         await ask(session, address, 0, events)
+        used = processor_seconds()
         begun = time.perf_counter()
         tasks = []
         for number in range(rate * seconds):
             await asyncio.sleep(max(0.0, begun + number / rate - time.perf_counter()))
             tasks.append(asyncio.create_task(timed(session, number, begun + number / rate)))
         took = sorted(await asyncio.gather(*tasks))
+    print_used(used, len(took))
     percentiles = {name: took[int(len(took) * share)] for name, share in _SHARES.items()}
     told = ", ".join(f"{name} {value * 1000:.1f} ms" for name, value in percentiles.items())
     print(f"{rate} requests/s for {seconds} s: {told}")
@@ -136,12 +141,38 @@ async def at_speed(
             token = await ask(session, address, place, events, token if walking else None)
             took.append(time.perf_counter() - started)
 
+    used = processor_seconds()
     async with _session(issued) as session:
         await asyncio.gather(*(client(session, number) for number in range(CLIENTS)))
     what = "walks" if walking else "first pages"
     rate = len(took) / seconds
     median = statistics.median(took) * 1000
     print(f"{CLIENTS} clients, {what}: {rate:.0f} requests/s, median {median:.0f} ms")
+    print_used(used, len(took))
+
+
+def processor_seconds() -> dict[str, float]:
+    """Return the processor time used so far, by kind of process, and by the rest of the machine."""
+    machine = psutil.cpu_times()
+    used = dict.fromkeys(("endpoint", "ClickHouse", "client"), 0.0)
+    own = psutil.Process()
+    for process in (own, *own.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            command = " ".join(process.cmdline())
+            kind = "endpoint" if "auditstream.cli api" in command else "ClickHouse"
+            times = process.cpu_times()
+            used["client" if process == own else kind] += times.user + times.system
+    rest = sum(machine) - machine.idle - machine.iowait - sum(used.values())
+    return {**used, "rest of the machine": rest}
+
+
+def print_used(before: dict[str, float], requests: int) -> None:
+    """Print the processor time used since `before`, a request."""
+    told = ", ".join(
+        f"{kind} {(now - before[kind]) / requests * 1000:.2f} ms"
+        for kind, now in processor_seconds().items()
+    )
+    print(f"  processor time a request: {told}")
 
 
 _SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}

@@ -40,6 +40,7 @@ COMMANDS = (
     ("rules", "test"),
     ("rules", "mutate"),
     ("rules", "backtest"),
+    ("rules", "raise"),
     ("actions",),
     ("schema",),
     ("config",),

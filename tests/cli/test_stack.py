@@ -11,7 +11,13 @@ import pytest
 from pydantic import SecretStr
 
 from auditstream.cli.child import Child
-from auditstream.cli.stack import environment_of, local_settings, stopped_by_signals
+from auditstream.cli.endpoint import listen
+from auditstream.cli.stack import (
+    environment_of,
+    local_settings,
+    served_settings,
+    stopped_by_signals,
+)
 from auditstream.settings import load_settings
 from tests.stack.poll import eventually
 
@@ -46,6 +52,20 @@ def test_embedded_services_are_asked_for_no_password() -> None:
     assert local.kafka_password is None
     assert local.clickhouse_password == SecretStr("")
     assert local.retention_days == 9
+
+
+def test_port_of_the_endpoint() -> None:
+    """It is the wanted one, where that is free, and the settings follow it."""
+    with listen(0) as first:
+        host, port = first.getsockname()
+        with listen(port) as second:
+            assert second.getsockname()[1] != port
+        settings = served_settings(load_settings(), host, port)
+        assert (settings.api_port, settings.explorer_url) == (port, f"http://127.0.0.1:{port}")
+        base = load_settings(explorer_url="https://audit.example")
+        assert served_settings(base, host, port).explorer_url == "https://audit.example"
+    with listen(port) as again:
+        assert again.getsockname()[1] == port
 
 
 def test_child_is_stopped_and_its_output_kept(tmp_path: Path) -> None:

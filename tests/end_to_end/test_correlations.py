@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from auditstream import Actor, Group, Workspace
+from auditstream.alerts.records import read_topic
+from auditstream.alerts.topic import decode_alert
+from auditstream.rules.load import load_rules
+from auditstream.worker.retroactive import alerts_of, raise_alerts, survey
 from tests.end_to_end.conftest import NewSystem
 from tests.end_to_end.test_main_job import audit_log
 from tests.harness.system import System
@@ -51,7 +56,10 @@ def delete(system: System, *groups: str) -> None:
 
 
 def test_count(new_system: NewSystem, tmp_path: Path) -> None:
-    """The events are counted over appends and over the death of a worker; the alert is one."""
+    """The events are counted over appends and over the death of a worker; the alert is one.
+
+    Raised over history where it is missing, it is the same, marked.
+    """
     rules = tmp_path / "rules"
     rules.mkdir()
     (rules / "groups.yml").write_text(RULES)
@@ -68,3 +76,18 @@ def test_count(new_system: NewSystem, tmp_path: Path) -> None:
     assert (rule, sentence) == ("many_groups_deleted", "ada deleted 3 groups within 10m")
     assert count == 3
     assert heir.stop(within=30) == 0
+
+    ((live,),) = system.ask("SELECT toString(alert_id) FROM alerts")
+    found = load_rules(rules)
+    now = datetime.now(UTC)
+    arguments = (system.store, found, "many_groups_deleted", now - timedelta(hours=1), now)
+    assert (survey(*arguments).stored, survey(*arguments).fresh) == (1, frozenset())
+    system.store.command(f"TRUNCATE TABLE {system.settings.clickhouse_database}.alerts")
+    raise_alerts(
+        system.settings, system.store, alerts_of(system.store, found, survey(*arguments), now)
+    )
+    told = system.ask("SELECT toString(alert_id), retroactive, event_count FROM alerts")
+    assert [tuple(row) for row in told] == [(live, True, 3)]
+    records = list(read_topic(system.settings, system.settings.alerts_topic))
+    assert [decode_alert(record.value).retroactive for record in records] == [False, True]
+    assert {decode_alert(record.value).alert_id for record in records} == {live}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -69,6 +71,22 @@ def ask(environment: dict[str, str], *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
+def look_around(told: str) -> None:
+    """Do what a newcomer does with the page and the token that are shown."""
+    shown = dict(re.findall(r"^ +(Page|workspace|token|secret) +(\S+) *$", told, re.MULTILINE))
+    login = {"token": shown["token"], "secret": shown["secret"]}
+    with httpx.Client(base_url=shown["Page"], follow_redirects=True) as browser:
+        form = browser.get("/").text
+        hidden = dict(re.findall(r'name="(csrf|next)" value="([^"]*)"', form))
+        page = browser.post("/sign-in", data=login | hidden)
+        assert (page.status_code, page.url.path) == (200, "/log")
+        assert shown["workspace"] in page.text
+        browser.auth = (shown["token"], shown["secret"])
+        found = browser.get(f"/v1/{shown['workspace']}/alerts", params={"level": "high"}).json()
+        assert len(found["alerts"]) == 6
+        assert found["alerts"][0]["runbook"]
+
+
 def test_demo_adds_up_and_leaves_nothing_behind(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -90,12 +108,11 @@ def test_demo_adds_up_and_leaves_nothing_behind(
 
 
 def test_demo_stays_up_for_other_commands(environment: dict[str, str], tmp_path: Path) -> None:
-    """After its summary it answers `sql`, `alerts` and `rejects`, until SIGTERM ends all of it."""
+    """After its summary other commands and the page work, until SIGTERM ends all of it."""
     with running([*DEMO, "--format", "json"], environment) as demo:
         state = tmp_path / "home" / "auditstream" / "running-stacks"
         eventually(lambda: list(state.glob("*.json")), within=60, what="a demo that is up")
         (note,) = state.glob("*.json")
-        children = psutil.Process(demo.pid).children(recursive=True)
         address = json.loads(note.read_text())["clickhouse_url"]
         assert demo.stdout is not None
         counts = json.loads("".join(iter(demo.stdout.readline, "}\n")) + "}")
@@ -107,10 +124,15 @@ def test_demo_stays_up_for_other_commands(environment: dict[str, str], tmp_path:
         assert len(ask(environment, "alerts", "list", "--limit", "1000")) >= counts["alerts"]
         assert len(ask(environment, "rejects", "list")) == counts["rejected"]
         assert address.startswith("http://127.0.0.1:")
+        assert demo.stderr is not None
+        told = "".join(iter(demo.stderr.readline, "New alerts appear here.\n"))
+        look_around(told)
+        children = psutil.Process(demo.pid).children(recursive=True)
+        assert len(children) >= 5
         demo.send_signal(signal.SIGTERM)
-        _, err = demo.communicate(timeout=60)
+        demo.communicate(timeout=60)
     assert demo.returncode == 0
-    assert address in err
+    assert address in told
     assert not any(child.is_running() for child in children)
     assert list(state.iterdir()) == []
     assert list((tmp_path / "temporary").iterdir()) == []

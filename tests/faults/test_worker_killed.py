@@ -12,9 +12,15 @@ import pytest
 from tests.harness.system import System
 from tests.stack.clickhouse import ClickHouseServer
 from tests.stack.poll import eventually
+from tests.stack.process import Process
 from tests.store.proxy import Proxy
 
 pytestmark = [pytest.mark.real, pytest.mark.fault, pytest.mark.timeout(300)]
+
+
+def holds_partitions(worker: Process) -> bool:
+    """Whether a worker has been given partitions."""
+    return '"event": "assigned"' in worker.log.read_text()
 
 
 def test_worker_killed_at_random_times(system: System, seed: int) -> None:
@@ -46,12 +52,18 @@ def test_worker_told_to_stop_drains(system: System) -> None:
 
 def test_one_then_three_then_one(system: System) -> None:
     """Workers come and go under load; the partitions change hands."""
-    system.producer(40_000, rate=2_500)
+    system.producer(60_000, rate=2_500)
     first = system.worker("worker-a")
     eventually(lambda: system.count() > 2_000, within=60, what="appends of the first worker")
     others = [system.worker("worker-b"), system.worker("worker-c")]
+    for other in others:
+        eventually(lambda: holds_partitions(other), within=60, what="a share for each")  # noqa: B023
     mark = system.count()
-    eventually(lambda: system.count() > mark + 12_000, within=90, what="appends of three workers")
+    eventually(
+        lambda: system.count() > mark + 5_000 or system.ended(),
+        within=90,
+        what="appends of three workers",
+    )
     assert first.stop(within=20) == 0
     assert others[0].stop(within=20) == 0
     eventually(system.ended, within=120, what="the producer's end")

@@ -152,8 +152,10 @@ class System:
         rows = self.ask("SELECT toString(event_id), kafka_partition, kafka_offset FROM events")
         ids = [str(row[0]) for row in rows]
         missing = told.events - set(ids)
-        assert not missing, f"{len(missing)} accepted events are lost, e.g. {sorted(missing)[:3]}"
-        assert len(ids) == len(set(ids)), f"{len(ids) - len(set(ids))} events are stored twice"
+        twice = len(ids) - len(set(ids))
+        lost = f"{len(missing)} accepted events are lost, e.g. {sorted(missing)[:3]}"
+        assert not missing, f"{lost}; {twice} are stored twice"
+        assert not twice, f"{twice} events are stored twice"
         places = {row[1:] for row in rows}
         assert len(places) == len(rows), "an offset is stored twice"
         unknown = set(ids) - told.events

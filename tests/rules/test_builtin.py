@@ -13,9 +13,9 @@ import pytest
 from auditstream.contract.catalogue import shipped_catalogue
 from auditstream.embedded import ClickHouse
 from auditstream.pipeline.look_up import ROLE_SCHEMA
-from auditstream.rules.files import runbook_page
+from auditstream.rules.files import builtin_directory, runbook_page
 from auditstream.rules.lint import Described, advice, described
-from auditstream.rules.load import load_rules
+from auditstream.rules.load import load_rules, parse_rules
 from auditstream.rules.rule import RuleSet
 from auditstream.store.connection import Store
 from auditstream.store.migrate import migrate
@@ -90,6 +90,12 @@ def test_what_there_is() -> None:
     assert {TO_MEMBER, TO_GROUP, "role_escalation_to_admin", "mass_removals"} <= names
     ids = [rule.sigma_id for rule in rules().rules]
     assert len(set(ids)) == len(ids)
+
+
+def test_parts_are_silent() -> None:
+    """What rules rest on raises no alert when all that rests on it was replaced or removed."""
+    text = builtin_directory().joinpath("parts.yml").read_text(encoding="utf-8")
+    assert [rule.name for rule in parse_rules(text, "parts.yml").rules if rule.alerts] == []
 
 
 def held(role: str | None, subject: tuple[str, str], entity: tuple[str, str]) -> Past:

@@ -103,6 +103,16 @@ def test_correlation() -> None:
     assert parse_rules(collection(DELETED, loud), "c.yml").rules[0].alerts
 
 
+def test_parts() -> None:
+    """A rule that is but a part of others is silent, whether or not another rests on it."""
+    mark = "auditstream: {part: true}\n"
+    loud = CORRELATION.replace("timespan: 10m", "timespan: 10m\n  generate: true")
+    for documents in ([DELETED + mark], [DELETED + mark, loud + mark]):
+        found = parse_rules(collection(*documents), "p.yml")
+        assert [rule.alerts for rule in found.rules] == [False]
+        assert found.correlations.muted() == set(found.correlations.rules)
+
+
 def test_a_correlation_of_nothing() -> None:
     """A correlation of a rule that is not there is told with its line, and stops no other."""
     lost = CORRELATION.replace("group_deleted", "nobody_knows")

@@ -15,10 +15,11 @@ import polars as pl
 import pytest
 
 from auditstream.errors import AbandonedError, StoreError, WatermarkMovedError
-from auditstream.store.append import append_events
+from auditstream.store.append import append_events, append_sealed
 from auditstream.store.columns import EVENT_SCHEMA, EVENTS
 from auditstream.store.connection import Store
 from auditstream.store.migrate import migrate
+from auditstream.store.sealed import seal
 from auditstream.store.watermark import read_watermark, read_watermarks
 from tests.stack.fixtures import NewClickHouse
 from tests.stack.ports import free_port
@@ -54,6 +55,20 @@ def race(*calls: Callable[[], None]) -> list[BaseException | None]:
     with ThreadPoolExecutor(len(calls)) as threads:
         futures = [threads.submit(run, call) for call in calls]
         return [future.exception(60.0) for future in futures]
+
+
+def held_rivals(new_store: NewStore, new_proxy: NewProxy) -> list[Store]:
+    """Return two ways to the server that both pass the guard before either lands.
+
+    Rows are held back until the server has both statements.
+    """
+    both = threading.Barrier(2)
+    rivals = []
+    for _ in range(2):
+        proxy = new_proxy()
+        proxy.before_rows = lambda _: both.wait(30.0) if both.n_waiting < 2 else None
+        rivals.append(new_store(proxy.url))
+    return rivals
 
 
 class TestAppend:
@@ -128,14 +143,29 @@ class TestAppend:
             watermark = frames[errors.index(None)]["kafka_offset"][-1]
             assert stored_offsets(store) == list(range(watermark + 1))
 
+    @pytest.mark.parametrize("pieces", [(1, 4), (4, 1), (3, 3)])
+    def test_one_lands_whatever_the_pieces(
+        self, store: Store, new_store: NewStore, new_proxy: NewProxy, pieces: tuple[int, int]
+    ) -> None:
+        """Writers of the same events in other pieces exclude each other, both past the guard."""
+        frame = event_rows(12)
+        split = [
+            [seal(frame[start : start + 12 // count]) for start in range(0, 12, 12 // count)]
+            for count in pieces
+        ]
+        errors = race(
+            *(
+                partial(append_sealed, rival, STREAM, 0, None, events, NEVER)
+                for rival, events in zip(held_rivals(new_store, new_proxy), split, strict=True)
+            )
+        )
+        assert errors == [None, None]
+        assert stored_offsets(store) == list(range(12))
+
     def test_one_lands_when_a_month_begins(
         self, store: Store, new_store: NewStore, new_proxy: NewProxy
     ) -> None:
-        """Two writers whose clocks stand on either side of a month's end exclude each other too.
-
-        Their rows are held back until the server has both statements, so that both have passed
-        the guard before either lands.
-        """
+        """Two writers whose clocks stand on either side of a month's end exclude each other too."""
         append(store, None, event_rows(1, start=datetime(2025, 1, 31, 23, 59, tzinfo=UTC)))
         january = datetime(2025, 1, 31, 23, 59, 50, tzinfo=UTC)
         frames = [
@@ -143,12 +173,7 @@ class TestAppend:
             for seconds in (0, 20)
         ]
         assert [frame["ingested_at"][0].month for frame in frames] == [1, 2]
-        both = threading.Barrier(2)
-        rivals = []
-        for _ in frames:
-            proxy = new_proxy()
-            proxy.before_rows = lambda _: both.wait(30.0) if both.n_waiting < 2 else None
-            rivals.append(new_store(proxy.url))
+        rivals = held_rivals(new_store, new_proxy)
         errors = race(
             *(partial(append, *pair) for pair in zip(rivals, [0, 0], frames, strict=True))
         )

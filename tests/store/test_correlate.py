@@ -220,7 +220,52 @@ RULES = [
     extension("silent", "silence", rules=["read"], group_by=["workspace_id"], timespan="4s"),
     extension("quiet", "silence", group_by=["actor_id"], timespan="3s"),
 ]
+TEAM = "metadata.te'am"
+RULES += [
+    correlation(
+        "in_team",
+        type="event_count",
+        rules=["give", "take"],
+        group_by=["workspace_id", TEAM],
+        timespan="3s",
+        condition={"gte": 2},
+    ),
+    correlation(
+        "across_teams",
+        type="value_count",
+        rules=["any"],
+        group_by=["actor_id"],
+        timespan="4s",
+        condition={"gte": 2, "field": TEAM},
+    ),
+    correlation(
+        "team_then_read",
+        type="temporal_ordered",
+        rules=["in_team", "read"],
+        group_by=["team"],
+        aliases={"team": {"in_team": TEAM, "read": "metadata.other"}},
+        timespan="4s",
+    ),
+    extension(
+        "new_team",
+        "first_seen",
+        rules=["any"],
+        values=["actor_id"],
+        group_by=[TEAM],
+        history="5s",
+        learning="2s",
+    ),
+]
 LINKED = linked(RULES, list(PREDICATES))
+METADATA = [
+    [{"key": key, "value": value} for key, value in pairs]
+    for pairs in (
+        [],
+        [("te'am", "a"), ("other", "b")],
+        [("other", "a"), ("te'am", "b"), ("te'am", "a")],
+        [("te'am", "")],
+    )
+]
 STEP = timedelta(milliseconds=500)
 APART = timedelta(hours=3)
 
@@ -237,6 +282,7 @@ def stories() -> st.SearchStrategy[list[dict[str, Any]]]:
                 "entity_id": st.sampled_from(["x", "y", "z", ""]),
                 "workspace_id": st.sampled_from(["one", "two"]),
                 "kafka_partition": st.sampled_from([0, 1]),
+                "metadata": st.sampled_from(METADATA),
             }
         ),
         min_size=1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from threading import Event as Flag
 from typing import Any
@@ -15,6 +15,7 @@ from auditstream.errors import StoreError
 from auditstream.rules.correlation.engine import CorrelationEngine
 from auditstream.rules.correlation.match import Match
 from auditstream.rules.correlation.model import CompoundRule
+from auditstream.rules.correlation.refusals import Refusals
 from auditstream.rules.correlation.scheduled import ScheduledRules
 from auditstream.store.append import append_events
 from auditstream.store.columns import EVENT_SCHEMA
@@ -43,12 +44,18 @@ THEN = correlation(
 class Log:
     """A log that events are appended to, and the rules that are evaluated after each append."""
 
-    def __init__(self, store: Store, *rules: CompoundRule, **more: Any) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *rules: CompoundRule,
+        predicates: Mapping[str, str] = PREDICATES,
+        **more: Any,
+    ) -> None:
         self.store = store
         self.asked = 0
         self._ask = asker(store)
-        self.linked = linked(rules, list(PREDICATES))
-        self.engine = CorrelationEngine(self.linked, PREDICATES, self.ask, store.database, **more)
+        self.linked = linked(rules, list(predicates))
+        self.engine = CorrelationEngine(self.linked, predicates, self.ask, store.database, **more)
         self._offset = 0
 
     def ask(self, sql: str) -> pl.DataFrame:
@@ -275,6 +282,43 @@ def test_what_may_be_undone_waits_for_the_clock(store: Store) -> None:
     clock = ScheduledRules(log.linked, PREDICATES, log.ask, store.database)
     (match,) = clock.due(START + 6 * MINUTE)
     assert match.group["actor_id"] == "bob"
+
+
+def test_a_refused_rule_stops_no_other(store: Store) -> None:
+    """What the store refuses is told and left out, and asked again; the rest is evaluated."""
+    later = f"{store.database}.later"
+    torn = {"take": f"e.action = 'take' AND (SELECT count() FROM {later}) = 0"}
+    unread = extension(
+        "unread", "absence", after=["give"], expected=["read"], group_by=BY_ACTOR, timespan="10m"
+    )
+    untaken = extension(
+        "untaken", "absence", after=["give"], expected=["take"], group_by=BY_ACTOR, timespan="3m"
+    )
+    told: list[str] = []
+    refusals = Refusals(lambda name, error: told.append(name))
+    log = Log(store, THREE, THEN, unread, untaken, predicates=PREDICATES | torn, refusals=refusals)
+    clock = ScheduledRules(
+        log.linked, PREDICATES | torn, log.ask, store.database, refusals=refusals
+    )
+
+    def names(matches: list[Match]) -> list[str]:
+        return [match.rule.header.name for match in matches]
+
+    events = [(0, "give"), (1, "give"), (2, "give"), (4, "take")]
+    assert names(log.append(*events)) == ["three"]
+    assert (told, list(refusals.reasons)) == (["then"], ["then"])
+    assert later in refusals.reasons["then"]
+    asked = log.asked
+    assert names(log.append((3, "give"), (4, "take"))) == ["three"]
+    assert log.asked < asked, "one that was refused is asked alone"
+    assert set(names(log.engine.catch_up(STREAM, 0, 9 * MINUTE))) == {"three"}
+    assert names(clock.due(START + 15 * MINUTE)) == ["unread"]
+    assert set(refusals.reasons) == {"then", "untaken"}
+
+    store.command(f"CREATE TABLE {later} (x UInt8) ENGINE = Memory")
+    assert set(names(log.append((5, "take")))) == {"then"}
+    assert names(clock.due(START + 16 * MINUTE)) == ["untaken"], "what it missed is looked at"
+    assert refusals.reasons == {}
 
 
 ACCESS = """\

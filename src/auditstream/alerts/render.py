@@ -73,7 +73,7 @@ def _one(message: Message) -> dict[str, Any]:
     return {
         "a": alert,
         "heading": heading(message),
-        "sentence": f"{alert.sentence.removesuffix('.')}.",
+        "sentence": f"{told_sentence(alert, 1)}.",
         "when": when,
         "workspace": workspace,
         "count": letter.count,
@@ -104,7 +104,7 @@ def _many(message: Message) -> dict[str, Any]:
 def _line(letter: Letter) -> dict[str, Any]:
     return {
         "level": letter.alert.level,
-        "sentence": letter.alert.sentence.removesuffix("."),
+        "sentence": told_sentence(letter.alert, 1),
         "when": told_when(letter.alert),
         "count": letter.count,
     }

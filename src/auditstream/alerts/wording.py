@@ -12,9 +12,13 @@ NOTICED_LATE: Final = timedelta(minutes=5)
 
 
 def told_sentence(alert: Alert, count: int) -> str:
-    """Return the sentence without its full stop, with how many events it stands for."""
+    """Return the sentence without its full stop, with how many events it stands for.
+
+    One of an alert that was raised over history says so.
+    """
     times = f" ({count:,} times)" if count > 1 else ""
-    return alert.sentence.removesuffix(".") + times
+    mark = " (retroactive)" if alert.retroactive else ""
+    return alert.sentence.removesuffix(".") + times + mark
 
 
 def told_when(alert: Alert, now: datetime | None = None) -> str:

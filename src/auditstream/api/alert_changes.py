@@ -6,7 +6,6 @@ from typing import Annotated, Final, Literal, TypeAlias
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Path, Response
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
@@ -14,9 +13,8 @@ from auditstream.alerts.life_cycle import LifeCycleError, change_state
 from auditstream.api.accept import require_accepted
 from auditstream.api.accesses import Access, record_access
 from auditstream.api.admit import admitting
-from auditstream.api.documents import SECURITY, AlertChange, refusals
+from auditstream.api.documents import SECURITY, AlertChange, Why, refusals
 from auditstream.api.services import Services, services_of
-from auditstream.contract.limits import MAX_TEXT
 from auditstream.errors import AbandonedError, RefusedError
 from auditstream.store.alert_states import State
 from auditstream.store.read_alerts import read_alerts
@@ -31,14 +29,6 @@ _JSON: Final = "application/json"
 
 router = APIRouter(prefix="/v1/{workspace_username}/alerts", tags=["alerts"])
 Watcher: TypeAlias = Annotated[Access, Depends(admitting("alerts"))]
-
-
-class Why(BaseModel):
-    """Why an alert is changed."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    reason: str = Field("", max_length=MAX_TEXT, description="For those who look at it later.")
 
 
 @router.post(
@@ -78,7 +68,7 @@ def make_change(services: Services, access: Access, alert_id: str, to: State, re
         ServiceUnavailableError, StoreError: see `Store`.
     """
     token = access.token
-    found = read_alerts(services.store, token.workspace_id, alert_id=UUID(alert_id), limit=1)
+    found = read_alerts(services.store, token.workspace_id, [UUID(alert_id)])
     # Before the change: what cannot be recorded does not happen.
     record_access(services.audit, access, len(found))
     if not found:

@@ -18,6 +18,7 @@ from auditstream.api import (
     published,
     questions,
     runbooks,
+    silences,
     stream,
 )
 from auditstream.api.compress import Compression
@@ -68,6 +69,7 @@ def make_api(settings: Settings, *, audit: AuditLog | None = None) -> FastAPI:
         events,
         alerts,
         alert_changes,
+        silences,
         runbooks,
         questions,
     ):

@@ -34,7 +34,7 @@ class _Compressor(Protocol):
 
 _CODINGS: Final[dict[str, Callable[[], _Compressor]]] = {
     "zstd": lambda: zstd.ZstdCompressor(level=3),
-    "gzip": lambda: zlib.compressobj(level=5, wbits=_GZIP),
+    "gzip": lambda: zlib.compressobj(level=3, wbits=_GZIP),
 }
 
 

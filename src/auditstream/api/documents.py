@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from auditstream.api.event_query import Level
 from auditstream.api.refusals import PROBLEM
+from auditstream.contract.limits import MAX_TEXT
+from auditstream.store.alert_states import State
 
 
 class Problem(BaseModel):
@@ -60,6 +63,16 @@ class Evidence(BaseModel):
     offset: int
 
 
+class Transition(BaseModel):
+    """A change of an alert's state."""
+
+    number: int = Field(description="Counts from 1 within the alert.")
+    at: datetime
+    state: Literal["acknowledged", "resolved", "reopened"]
+    by: str
+    reason: str
+
+
 class AlertForm(BaseModel):
     """An alert."""
 
@@ -67,15 +80,48 @@ class AlertForm(BaseModel):
 
     alert_id: str
     rule_id: str
-    level: str
+    level: Level
     sentence: str
+    event_count: int = Field(description="Events that it stands for so far.")
     evidence: list[Evidence]
+    state: State
+    transitions: list[Transition] = Field(description="Changes of its state, in their order.")
 
 
 class Alerts(BaseModel):
-    """Alerts, the newest first."""
+    """A page of alerts, the newest first; `next_cursor` is null on the last."""
 
     alerts: list[AlertForm]
+    next_cursor: str | None
+
+
+class SilenceForm(BaseModel):
+    """A silence: alerts that agree with all that is given are not told until a time."""
+
+    silence_id: str
+    rule: str | None
+    level: Level | None
+    actor: str | None
+    entity: str | None
+    until: datetime
+    state: Literal["in force", "ended", "cancelled"]
+    at: datetime = Field(description="When it was made or cancelled.")
+    by: str = Field(description="Who made or cancelled it.")
+    reason: str
+
+
+class Silences(BaseModel):
+    """Silences of the workspace, the newest first."""
+
+    silences: list[SilenceForm]
+
+
+class Why(BaseModel):
+    """Why a state is changed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field("", max_length=MAX_TEXT, description="For those who look at it later.")
 
 
 class AlertChange(BaseModel):

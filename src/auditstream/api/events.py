@@ -34,6 +34,7 @@ FORMS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     "ocsf": to_ocsf,
     "ecs": to_ecs,
 }
+READ_AHEAD: Final = 2_000
 _JSON: Final = "application/json"
 
 router = APIRouter(prefix="/v1/{workspace_username}", tags=["events"])
@@ -112,7 +113,7 @@ def _page(services: Services, access: Access, wanted: EventFilter, query: PageQu
             newest_first=query.order == "newest",
         )
 
-    walk = Walk(purpose, wanted, EVENT_SHAPE, query.limit, read)
+    walk = Walk(purpose, wanted, EVENT_SHAPE, query.limit, read, READ_AHEAD)
     if query.cursor is None:
         step = services.ahead.begin(walk, Place(services.snapshots.read()))
     else:

@@ -28,6 +28,7 @@ from auditstream.store.event_filter import EventFilter
 from auditstream.store.read_events import Page, read_page
 
 PAGE_ENTRIES: Final = 100
+READ_AHEAD: Final = 4_000
 _MAX_VALUE: Final = 1_024
 _PURPOSE: Final = "audit_logs"
 
@@ -160,7 +161,7 @@ def _page(services: Services, access: Access, wanted: EventFilter, token: str | 
             services.store, shape, wanted, snapshot=place.snapshot, after=place.after, limit=limit
         )
 
-    walk = Walk(_PURPOSE, wanted, shape, PAGE_ENTRIES, read)
+    walk = Walk(_PURPOSE, wanted, shape, PAGE_ENTRIES, read, READ_AHEAD)
     if token is None:
         step = services.ahead.begin(walk, Place(services.snapshots.read()))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -38,8 +39,10 @@ def server_of(settings: Settings) -> uvicorn.Server:
     )
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, fd: int | None = None) -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way have 10 s to end.
+
+    `fd` is an inherited socket that listens already, in place of the address of the settings.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -51,7 +54,7 @@ def run(settings: Settings) -> None:
     # The server takes signals while it runs, and raises them again when it has ended in order.
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, _end)
-    server.run()
+    server.run(None if fd is None else [socket.socket(fileno=fd)])
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:

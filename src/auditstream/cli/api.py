@@ -21,6 +21,10 @@ def run_api(
         str | None, typer.Option("--host", help="Address to listen on; loopback by default.")
     ] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port to listen on.")] = None,
+    fd: Annotated[
+        int | None,
+        typer.Option("--fd", help="Inherited socket that listens already; no host and port then."),
+    ] = None,
     url: UrlOption = None,
     brokers: BrokersOption = None,
 ) -> None:
@@ -35,5 +39,6 @@ def run_api(
     settings = target(url=url, brokers=brokers)
     given = {name: value for name, value in flags.items() if value is not None}
     settings = settings.model_copy(update=given)
-    typer.echo(f"auditstream api on http://{settings.api_host}:{settings.api_port}", err=True)
-    run(settings)
+    where = f"http://{settings.api_host}:{settings.api_port}" if fd is None else f"socket {fd}"
+    typer.echo(f"auditstream api on {where}", err=True)
+    run(settings, fd)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -20,18 +20,25 @@ class Child:
     """`python -m …` with `name`, started by entering it and stopped by leaving it.
 
     Standard output goes to `<name>.out` in `logs`, standard error to `<name>.log`; both are
-    appended to. It gets no Ctrl-C of the terminal; on Linux it is sent SIGTERM when this process
-    ends in whatever way. Enter it in the main thread, which lives as long as the process.
+    appended to. It inherits the file descriptors `passed`, under their numbers. It gets no Ctrl-C
+    of the terminal; on Linux it is sent SIGTERM when this process ends in whatever way. Enter it in
+    the main thread, which lives as long as the process.
     """
 
     def __init__(
-        self, name: str, module: Sequence[str], environment: Mapping[str, str], logs: Path
+        self,
+        name: str,
+        module: Sequence[str],
+        environment: Mapping[str, str],
+        logs: Path,
+        passed: Collection[int] = (),
     ) -> None:
         self.name = name
         self.out = logs / f"{name}.out"
         self.log = logs / f"{name}.log"
         self._module = module
         self._environment = environment
+        self._passed = passed
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -63,6 +70,7 @@ class Child:
                 env=dict(self._environment),
                 cwd=self.log.parent,
                 start_new_session=True,
+                pass_fds=tuple(self._passed),
             )
         return self
 

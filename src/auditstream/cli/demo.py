@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import sys
 import tempfile
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Never
 
 import typer
 
@@ -59,12 +60,14 @@ def run_demo(
 
     Starts a broker, ClickHouse, a worker and a notifier on free ports in a temporary directory,
     lets several services publish, and sums up what was stored, rejected and alerted. Then it stays
-    up until Ctrl-C for queries of your own. Nothing is left behind.
+    up until Ctrl-C for queries of your own, with a page for the browser. Nothing is left behind.
     """
     from rich.console import Console
 
     from auditstream.cli.demonstration.run import tell
-    from auditstream.cli.stay import print_next, stay
+    from auditstream.cli.endpoint import listen
+    from auditstream.cli.stay import print_next
+    from auditstream.settings import Settings
     from auditstream.story import Story
 
     started = time.monotonic()
@@ -72,15 +75,18 @@ def run_demo(
     progress = Console(stderr=True, highlight=False)
     staying = False
     try:
-        with _stack(story, progress) as (stack, directory):
+        with (
+            nullcontext() if leave else listen(Settings.model_construct().api_port) as page,
+            _stack(story, progress, page) as (stack, directory),
+        ):
             counts = tell(stack, story, progress)
             seconds = round(time.monotonic() - started, 1)
             output = _print(stack, counts, form, seconds, progress)
             for contradiction in counts.contradictions():
                 typer.echo(f"auditstream: the counts do not agree: {contradiction}", err=True)
             staying = True
-            if not leave:
-                stay(stack, directory, output)
+            if page is not None:
+                _stay(stack, page, directory, output)
             if form is Output.text:
                 print_next(output)
     except KeyboardInterrupt:
@@ -92,7 +98,9 @@ def run_demo(
 
 
 @contextmanager
-def _stack(story: Story, progress: Console) -> Iterator[tuple[Stack, Path]]:
+def _stack(
+    story: Story, progress: Console, page: socket.socket | None
+) -> Iterator[tuple[Stack, Path]]:
     """Run a stack of its own, with default settings whatever the environment says."""
     from auditstream.cli.running import announced
     from auditstream.cli.stack import running_stack, stopped_by_signals
@@ -105,7 +113,7 @@ def _stack(story: Story, progress: Console) -> Iterator[tuple[Stack, Path]]:
         stopped_by_signals(),
         tempfile.TemporaryDirectory(prefix="auditstream-", ignore_cleanup_errors=True) as name,
         progress.status("starting") as status,
-        running_stack(Path(name), settings, status.update) as stack,
+        running_stack(Path(name), settings, status.update, page) as stack,
         announced("demo", stack.settings),
     ):
         status.stop()
@@ -115,6 +123,24 @@ def _stack(story: Story, progress: Console) -> Iterator[tuple[Stack, Path]]:
                 f"records, seed {story.seed}"
             )
         yield stack, Path(name)
+
+
+def _stay(stack: Stack, page: socket.socket, directory: Path, output: Console) -> Never:
+    """Serve the endpoint too, with a token that is made for it, until a signal comes."""
+    from auditstream.cli.demonstration.reader import make_reader
+    from auditstream.cli.endpoint import running_endpoint
+    from auditstream.cli.stay import stay
+    from auditstream.store.connection import connect
+
+    with closing(connect(stack.settings)) as store:
+        issued = make_reader(store)
+    credentials = (
+        ("  workspace", issued.token.workspace_username),
+        ("  token", issued.token.token_id),
+        ("  secret", issued.secret),
+    )
+    with running_endpoint(stack, page, directory) as endpoint:
+        stay(stack, endpoint, directory, output, credentials)
 
 
 def _print(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditstream.cli import rules_backtest, rules_mutate
+from auditstream.cli import rules_backtest, rules_mutate, rules_raise
 from auditstream.cli.output import Format, FormatOption, print_json, print_rows
 from auditstream.cli.rule_files import PathArgument, rules_at
 
@@ -36,20 +36,32 @@ def register(app: typer.Typer, panel: str) -> None:
     rules.command("test", epilog=f"Example: {TEST_EXAMPLE}")(run_tests)
     rules_mutate.register(rules)
     rules_backtest.register(rules)
+    rules_raise.register(rules)
     app.add_typer(rules, name="rules", rich_help_panel=panel, epilog=f"Example: {TEST_EXAMPLE}")
 
 
 def list_rules(path: PathArgument = None, form: FormatOption = Format.table) -> None:
-    """List rules: name, level, kind, title, ATT&CK techniques, number of cases."""
+    """List rules: name, level, kind, title, tags, actions they are about, number of cases.
+
+    A table counts the actions where there are more than three.
+    """
     from auditstream.rules.lint import described
 
     found = rules_at(path)
+
+    def told(values: Collection[str], most: int = 0) -> object:
+        if form is Format.json:
+            return list(values)
+        shortened = form is Format.table and most and len(values) > most
+        return str(len(values)) if shortened else ", ".join(values)
+
     rows = [
-        (rule.name, rule.level, rule.kind, rule.title, ", ".join(rule.attack), len(rule.cases))
-        for rule in described(found)
+        (r.name, r.level, r.kind, r.title, told(r.tags), told(sorted(r.actions), 3), len(r.cases))
+        for r in described(found.every)
+        if r.name in found.names
     ]
-    print_rows(("name", "level", "kind", "title", "attack", "cases"), rows, form)
-    _warn(found.problems)
+    print_rows(("name", "level", "kind", "title", "tags", "actions", "cases"), rows, form)
+    _warn(found.every.problems)
 
 
 def check(
@@ -63,18 +75,19 @@ def check(
     from auditstream.rules.lint import advice
 
     found = rules_at(path)
-    hints = advice(found)
-    rows = [("error", p.file, p.line, p.message) for p in found.problems]
+    hints = [hint for hint in advice(found.every) if found.has(hint.file)]
+    problems = found.every.problems
+    rows = [("error", p.file, p.line, p.message) for p in problems]
     rows += [("advice", p.file, p.line, p.message) for p in hints]
     if form is Format.table:
         for kind, file, line, message in rows:
             typer.echo(f"{file}:{line}: {kind}: {message}")
     else:
         print_rows(("kind", "file", "line", "message"), rows, form)
-    if found.problems or (strict and hints):
+    if problems or (strict and hints):
         raise typer.Exit(1)
     if form is Format.table:
-        typer.echo(f"{len(found.rules) + len(found.correlations.rules)} rules can be used")
+        typer.echo(f"{len(found.names)} rules can be used")
 
 
 def explain(
@@ -83,7 +96,7 @@ def explain(
     form: FormatOption = Format.table,
 ) -> None:
     """Show a rule, what it is compiled to, and the sentence that its alerts tell."""
-    found = rules_at(path)
+    found = rules_at(path).every
     single = next((rule for rule in found.rules if rule.name == name), None)
     compound = found.correlations.rules.get(name)
     if single is not None:
@@ -134,7 +147,7 @@ def run_tests(
 
     found = rules_at(path)
     with scratch_store(wanted=not stream_only) as store:
-        verdicts = run_cases(found, catalogue_of(load_settings()), store)
+        verdicts = run_cases(found.every, catalogue_of(load_settings()), store, found.names)
     failed = [verdict for verdict in verdicts if verdict.problem]
     if form is Format.table:
         for verdict in failed:
@@ -143,8 +156,8 @@ def run_tests(
     else:
         rows = [(v.rule, v.origin, v.line, v.engine, not v.problem, v.problem) for v in verdicts]
         print_rows(("rule", "file", "line", "engine", "passed", "problem"), rows, form)
-    _warn(found.problems)
-    if failed or found.problems:
+    _warn(found.every.problems)
+    if failed or found.every.problems:
         raise typer.Exit(1)
 
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from auditstream.cli.alerts_options import moment_before
 from auditstream.cli.output import Format, FormatOption, print_json, print_rows
-from auditstream.cli.target import UrlOption, catalogue_of, target
+from auditstream.cli.rule_files import RuleArgument, chosen
+from auditstream.cli.target import UrlOption, target
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from auditstream.rules.rule import RuleSet
-
+SinceOption: TypeAlias = Annotated[
+    str, typer.Option("--since", help="From 30d or 12h ago on, or from a time on.")
+]
+UntilOption: TypeAlias = Annotated[
+    str | None, typer.Option("--until", help="Until 12h ago, or a time; without it: now.")
+]
 EXAMPLE = "auditstream rules backtest rules/mass_removals.yml --since 30d --against"
 
 
@@ -27,13 +31,9 @@ def register(rules: typer.Typer) -> None:
 
 
 def backtest(
-    rule: Annotated[str, typer.Argument(help="Name of a rule in force, or a file with one.")],
-    since: Annotated[
-        str, typer.Option("--since", help="From 30d or 12h ago on, or from a time on.")
-    ] = "30d",
-    until: Annotated[
-        str | None, typer.Option("--until", help="Until 12h ago, or a time; without it: now.")
-    ] = None,
+    rule: RuleArgument,
+    since: SinceOption = "30d",
+    until: UntilOption = None,
     against: Annotated[
         bool,
         typer.Option(
@@ -49,26 +49,15 @@ def backtest(
     With --against: the alerts that the version in the file adds (+) and removes (-), by group and
     window.
     """
-    from auditstream.rules.load import load_rules
     from auditstream.store.connection import connect
     from auditstream.worker import backtest as history
 
     settings = target(url=url)
     now = datetime.now(UTC)
-    start = moment_before(since, now)
-    end = moment_before(until, now) if until else now
-    if start >= end:
-        raise typer.BadParameter("it is not before --until", param_hint="--since")
-    catalogue = catalogue_of(settings)
-    in_force = load_rules(settings.rules_dir, catalogue=catalogue, strict=False)
-    file = Path(rule) if Path(rule).is_file() else None
-    rules = (
-        load_rules(settings.rules_dir, catalogue=catalogue, strict=False, first=file)
-        if file
-        else in_force
-    )
-    name = _name(rules, rule, file)
-    if against and file is None:
+    start, end = times(since, until, now)
+    meant = chosen(rule, settings)
+    name, rules, in_force = meant.name, meant.rules, meant.in_force
+    if against and meant.file is None:
         raise typer.BadParameter("it compares a file with what is in force", param_hint="--against")
     end = history.settled(rules, name, end, now)
     with closing(connect(settings)) as store:
@@ -76,7 +65,7 @@ def backtest(
         if against:
             known = name in {one.name for one in in_force.rules} | set(in_force.correlations.rules)
             before = history.backtest(store, in_force, name, start, end) if known else None
-    group = history.group_of(rules, name)
+    group = history.identity(rules, name)[0]
     if not against:
         _print_days(name, found, group, limit, form)
         return
@@ -85,7 +74,7 @@ def backtest(
         if before is None
         else history.difference((rules, found), (in_force, before), name)
     )
-    old_group = group if before is None else history.group_of(in_force, name)
+    old_group = group if before is None else history.identity(in_force, name)[0]
     rows = [("+", *row) for row in _alerts(added, group, limit)]
     rows += [("-", *row) for row in _alerts(removed, old_group, limit)]
     if form is Format.json:
@@ -108,29 +97,13 @@ def backtest(
         typer.echo(f"{name}: {added.height} alerts added, {removed.height} removed, {kept} kept")
 
 
-def _name(rules: RuleSet, given: str, file: Path | None) -> str:
-    """Return the name of the rule that is meant.
-
-    Raises:
-        RuleError: the file has something wrong.
-    """
-    from auditstream.errors import RuleError
-    from auditstream.rules.lint import described
-
-    known = described(rules)
-    if file is None:
-        if given not in {rule.name for rule in known}:
-            raise typer.BadParameter(f"there is no rule or file {given}", param_hint="RULE")
-        return given
-    for problem in rules.problems:
-        if problem.file == str(file):
-            raise RuleError(problem.message, problem.file, problem.line)
-    names = [rule.name for rule in known if rule.alerts and rule.file == str(file)]
-    if len(names) != 1:
-        raise typer.BadParameter(
-            f"{file} has {len(names)} rules that raise alerts, one is wanted", param_hint="RULE"
-        )
-    return names[0]
+def times(since: str, until: str | None, now: datetime) -> tuple[datetime, datetime]:
+    """Return the times that the options mean."""
+    start = moment_before(since, now)
+    end = moment_before(until, now) if until else now
+    if start >= end:
+        raise typer.BadParameter("it is not before --until", param_hint="--since")
+    return start, end
 
 
 def _print_days(

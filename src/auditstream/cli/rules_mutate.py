@@ -34,7 +34,7 @@ def mutate(path: PathArgument = None, form: FormatOption = Format.table) -> None
     else:
         rows = [(m.rule, m.origin, m.line, m.change, m.noticed) for m in mutants]
         print_rows(("rule", "file", "line", "change", "noticed"), rows, form)
-    for problem in found.problems:
+    for problem in found.every.problems:
         typer.echo(str(problem), err=True)
-    if missed or found.problems:
+    if missed or found.every.problems:
         raise typer.Exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -84,12 +85,15 @@ def ended(child: Child) -> ChildEndedError:
 
 
 @contextmanager
-def running_stack(directory: Path, base: Settings, report: Report) -> Iterator[Stack]:
+def running_stack(
+    directory: Path, base: Settings, report: Report, listener: socket.socket | None = None
+) -> Iterator[Stack]:
     """Start broker, ClickHouse, worker and notifier on `directory`; stop them at the end.
 
     `base` gives what is not a matter of where the services are. `report` is told what is being
-    done. Tables in the directory are kept, topics are new each time. Blocks until all is up, and
-    at the end until all has stopped, each for less than a minute.
+    done. Alerts are told with links to the endpoint that is to run on `listener`, if any. Tables in
+    the directory are kept, topics are new each time. Blocks until all is up, and at the end until
+    all has stopped, each for less than a minute.
 
     Raises:
         ServiceUnavailableError: a service does not start, with the end of its log.
@@ -107,6 +111,8 @@ def running_stack(directory: Path, base: Settings, report: Report) -> Iterator[S
         for start in starts:
             start.result()
         settings = local_settings(base, broker.bootstrap, clickhouse.url)
+        if listener is not None:
+            settings = served_settings(settings, *listener.getsockname())
         report("making topics and tables")
         ensure_topics(settings, settings.topic_partitions)
         with closing(connect(settings)) as store:
@@ -137,6 +143,12 @@ def local_settings(base: Settings, brokers: str, clickhouse_url: str) -> Setting
             "metrics_port": 0,
         }
     )
+
+
+def served_settings(base: Settings, host: str, port: int) -> Settings:
+    """Return `base` with the address of its endpoint, to which alerts link."""
+    url = base.explorer_url or f"http://{host}:{port}"
+    return base.model_copy(update={"api_host": host, "api_port": port, "explorer_url": url})
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

@@ -12,11 +12,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from auditstream.cli.endpoint import Endpoint
 from auditstream.cli.stack import Stack
 
 POLL_SECONDS: Final = 0.3
 NAME: Final = "auditstream"
+TOKENS: Final = (
+    "auditstream tokens create WORKSPACE",
+    "a token for the page; --scope export and alerts for more",
+)
 COMMANDS: Final = (
+    TOKENS,
     ("auditstream sql", "a SQL shell with completion; the table is events"),
     ("auditstream alerts list", "the alerts so far"),
     ("auditstream rejects list", "what could not be stored, and why"),
@@ -30,14 +36,24 @@ NEXT: Final = (
 )
 
 
-def stay(stack: Stack, directory: Path, console: Console) -> Never:
+def stay(
+    stack: Stack,
+    endpoint: Endpoint,
+    directory: Path,
+    console: Console,
+    credentials: tuple[tuple[str, str], ...] = (),
+) -> Never:
     """Say where the services are and what works meanwhile, then print alerts as they come.
 
+    `credentials` are pairs of a name and what to type into the page under that name.
+
     Raises:
-        ChildEndedError: the worker or the notifier has ended by itself.
+        ChildEndedError: a process of the stack or the endpoint has ended by itself.
         KeyboardInterrupt: a signal has come.
     """
     places = (
+        ("Page", endpoint.url),
+        *credentials,
         ("ClickHouse", stack.settings.clickhouse_url),
         ("Kafka", stack.settings.kafka_brokers),
         ("Directory", str(directory)),
@@ -51,6 +67,7 @@ def stay(stack: Stack, directory: Path, console: Console) -> Never:
         console.print(Text("\nNew alerts appear here.", style="dim"))
         while True:
             stack.check()
+            endpoint.check()
             _print_new(alerts, console)
             time.sleep(POLL_SECONDS)
 

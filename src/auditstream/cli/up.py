@@ -25,14 +25,16 @@ def run_up(
         ),
     ] = None,
 ) -> None:
-    """Run broker, ClickHouse, worker and notifier on this machine until Ctrl-C.
+    """Run broker, ClickHouse, worker, notifier and endpoint on this machine until Ctrl-C.
 
+    The endpoint, with its page for a browser, is on port 8700 if that is free.
     Events, alerts and rejected events are kept in the data directory. The broker keeps its records
     in memory until they are stored, within about a second; Ctrl-C waits for that.
     """
     import platformdirs
     from rich.console import Console
 
+    from auditstream.cli.endpoint import listen, running_endpoint
     from auditstream.cli.running import announced
     from auditstream.cli.stack import running_stack, stopped_by_signals
     from auditstream.cli.stay import stay
@@ -45,12 +47,15 @@ def run_up(
         with (
             stopped_by_signals(),
             console.status("starting") as status,
-            running_stack(directory.absolute(), base, status.update) as stack,
+            listen(base.api_port) as listener,
+            running_stack(directory.absolute(), base, status.update, listener) as stack,
             announced("up", stack.settings),
         ):
-            status.stop()
             try:
-                stay(stack, directory, console)
+                # It ends first: what it has in its spool is published, and then stored.
+                with running_endpoint(stack, listener, directory.absolute()) as endpoint:
+                    status.stop()
+                    stay(stack, endpoint, directory, console)
             except KeyboardInterrupt:
                 # The broker forgets its records when it stops.
                 if not stack.settle():

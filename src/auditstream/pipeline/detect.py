@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -75,46 +76,56 @@ class Detector:
         told = hits.select({*ALERTED, *wanted}).to_dicts()
         places = np.empty(events.height, np.int64)
         places[hits["row"].to_numpy()] = np.arange(hits.height)
-        return tuple(
-            alert
+        groups = [
+            group
             for number, part in found.items()
-            for alert in self._alerts(
-                number, sorted(places[part].tolist()), told, _Rows(hits, values), now
-            )
+            for group in self._groups(number, sorted(places[part].tolist()), told)
+        ]
+        # Taken together: taking rows out of a wide frame costs milliseconds, however few.
+        firsts = [group.places[0] for group in groups]
+        sentences = self._told(groups, values[firsts])
+        first = hits.select(list(EVENT_SCHEMA))[firsts].iter_rows(named=True)
+        return tuple(
+            _alert(group, [told[place] for place in group.places], sentence, event, now)
+            for group, sentence, event in zip(groups, sentences, first, strict=True)
         )
 
-    def _alerts(
-        self,
-        number: int,
-        places: list[int],
-        hits: list[dict[str, Any]],
-        rows: _Rows,
-        now: datetime,
-    ) -> Iterator[Alert]:
-        """Return the alerts of a rule; `places` are those of its hits, earliest first."""
+    def _groups(
+        self, number: int, places: Sequence[int], hits: Sequence[dict[str, Any]]
+    ) -> Iterable[_Group]:
+        """Return what becomes an alert each; `places` are a rule's hits, earliest first."""
         rule = self._rules[number]
-        groups: dict[str, list[int]] = {}
+        groups: dict[str, _Group] = {}
         for place in places:
-            hit = hits[place]
-            alert = alert_id(rule.name, _group_key(rule, hit), hit["occurred_at"], rule.window)
-            groups.setdefault(alert, []).append(place)
-        firsts = [group[0] for group in groups.values()]
-        first = rows.values[firsts]
-        sentences = tell(
-            first.select("outcome", "outcome_reason", self._sentences[number].alias("sentence"))
-            if rule.sentence
-            else first.select("sentence", outcome=pl.lit("success"), outcome_reason=pl.lit(None))
-        )
-        events = rows.events[firsts].select(list(EVENT_SCHEMA)).iter_rows(named=True)
-        for (alert, group), sentence, event in zip(groups.items(), sentences, events, strict=True):
-            yield _alert(alert, rule, [hits[place] for place in group], sentence, event, now)
+            key = _group_key(rule, hits[place])
+            alert = alert_id(rule.name, key, hits[place]["occurred_at"], rule.window)
+            groups.setdefault(alert, _Group(number, rule, alert, key, [])).places.append(place)
+        return groups.values()
+
+    def _told(self, groups: Sequence[_Group], values: pl.DataFrame) -> list[str]:
+        """Return sentences of groups that stand rule by rule; `values` are of their first hits."""
+        sentences: list[str] = []
+        for number, alike in groupby(groups, key=lambda group: group.number):
+            first = values.slice(len(sentences), len(list(alike)))
+            sentence = self._sentences[number].alias("sentence")
+            if self._rules[number].sentence:
+                first = first.select("outcome", "outcome_reason", sentence)
+            else:
+                first = first.select(
+                    sentence, outcome=pl.lit("success"), outcome_reason=pl.lit(None)
+                )
+            sentences += tell(first).to_list()
+        return sentences
 
 
-class _Rows(NamedTuple):
-    """The events for which rules fire, and what is shown of them, earliest first."""
+class _Group(NamedTuple):
+    """Hits of a rule that are one alert: their places among all hits, earliest first."""
 
-    events: pl.DataFrame
-    values: pl.DataFrame
+    number: int
+    rule: Rule
+    alert_id: str
+    key: str
+    places: list[int]
 
 
 def _group_key(rule: Rule, hit: dict[str, Any]) -> str:
@@ -122,16 +133,11 @@ def _group_key(rule: Rule, hit: dict[str, Any]) -> str:
 
 
 def _alert(
-    number: str,
-    rule: Rule,
-    hits: list[dict[str, Any]],
-    sentence: str,
-    event: dict[str, Any],
-    now: datetime,
+    group: _Group, hits: list[dict[str, Any]], sentence: str, event: dict[str, Any], now: datetime
 ) -> Alert:
-    first = hits[0]
+    rule, first = group.rule, hits[0]
     return Alert(
-        alert_id=number,
+        alert_id=group.alert_id,
         rule_id=rule.name,
         rule_title=rule.title,
         rule_hash=rule.content_hash,
@@ -139,7 +145,7 @@ def _alert(
         sentence=sentence,
         reason=rule.reason,
         runbook=rule.runbook,
-        group_key=_group_key(rule, first),
+        group_key=group.key,
         workspace_id=first["workspace_id"],
         workspace_username=first["workspace_username"],
         actor=first["shown_actor"],

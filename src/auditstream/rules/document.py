@@ -30,7 +30,7 @@ class Logsource(_Section):
 
 
 class AlertSection(_Section):
-    """How hits become alerts, and the tests of the rule."""
+    """How hits become alerts, and the tests of the rule; a `part` of other rules raises none."""
 
     sentence: Text | None = None
     reason: Text | None = None
@@ -38,6 +38,7 @@ class AlertSection(_Section):
     group_by: Annotated[list[str], Field(min_length=1)] = ["workspace_id", "actor_id", "entity_id"]
     window: Annotated[str, Field(pattern=r"^[0-9]{1,6}[smhd]$")] = "60m"
     route: Texts = []
+    part: bool = False
     cases: list[CaseSection] = []
 
 

@@ -70,6 +70,11 @@ def source_of(name: str) -> Source:
     raise FieldError(f"{name} is not a field: a column of events, or metadata.<key>")
 
 
+def metadata_key(name: str) -> str | None:
+    """Return the key of which a field is the metadata, None for another field."""
+    return name.removeprefix(METADATA) or None if name.startswith(METADATA) else None
+
+
 def never_absent(column: Column) -> bool:
     """Return whether events always have a value in the column."""
     if column.kind == "text":

@@ -20,13 +20,18 @@ from auditstream.rules.rule import RuleProblem, RuleSet
 
 
 class Described(NamedTuple):
-    """A rule as a list shows it; `kind` is "event", a type of correlation, or an extension."""
+    """A rule as a list shows it; `kind` is "event", a type of correlation, or an extension.
+
+    `actions` are those of which an event may give cause to it.
+    """
 
     name: str
     title: str
     level: Severity
     kind: str
     description: str
+    actions: frozenset[str]
+    tags: tuple[str, ...]
     attack: tuple[str, ...]
     runbook: str | None
     false_positives: tuple[str, ...]
@@ -46,6 +51,8 @@ def described(rules: RuleSet) -> list[Described]:
             rule.level,
             "event",
             rule.description,
+            rule.actions,
+            rule.tags,
             rule.attack,
             rule.runbook,
             rule.false_positives,
@@ -63,6 +70,8 @@ def described(rules: RuleSet) -> list[Described]:
             rule.header.level,
             _kind(rule),
             rule.header.description,
+            _actions(rule, rules),
+            rule.header.tags,
             rule.header.attack,
             rule.header.runbook,
             rule.header.false_positives,
@@ -84,6 +93,11 @@ def advice(rules: RuleSet) -> list[RuleProblem]:
         if rule.alerts
         for message in _lacks(rule)
     ]
+
+
+def _actions(rule: CompoundRule, rules: RuleSet) -> frozenset[str]:
+    leaves = rules.correlations.leaves(rule)
+    return frozenset[str]().union(*(one.actions for one in rules.rules if one.name in leaves))
 
 
 def _lacks(rule: Described) -> Iterator[str]:

@@ -183,7 +183,8 @@ class _Reader:
             self._note(problem)
         muted = linked.muted()
         rules = (
-            replace(rule, alerts=rule.name not in muted) for _, rule in sorted(self.rules.items())
+            replace(rule, alerts=rule.alerts and rule.name not in muted)
+            for _, rule in sorted(self.rules.items())
         )
         return RuleSet(tuple(rules), linked, tuple(self.problems))
 
@@ -290,6 +291,7 @@ class _Reader:
             tags=tuple(model.tags),
             references=tuple(model.references),
             route=tuple(alert.route),
+            alerts=not alert.part,
             cases=tuple(
                 section.case(place.line(("auditstream", "cases", number)))
                 for number, section in enumerate(alert.cases)

@@ -52,7 +52,9 @@ class AlertFilter:
     rule_id: str | None = None
     workspace_id: str | None = None
     actor: str | None = None
+    entity: str | None = None
     alert_id: str | None = None
+    alert_ids: tuple[str, ...] = ()
     since: datetime | None = None
     before: datetime | None = None
 
@@ -100,13 +102,16 @@ def _conditions(wanted: AlertFilter) -> tuple[list[str], dict[str, Any]]:
     if wanted.level is not None:
         conditions.append("level >= {level:String}")
         parameters["level"] = wanted.level
-    for name in ("rule_id", "workspace_id", "actor"):
+    for name in ("rule_id", "workspace_id", "actor", "entity"):
         if (value := getattr(wanted, name)) is not None:
             conditions.append(f"{name} = {{{name}:String}}")
             parameters[name] = value
     if wanted.alert_id is not None:
         conditions.append("alert_id = {alert_id:UUID}")
         parameters["alert_id"] = wanted.alert_id
+    if wanted.alert_ids:
+        conditions.append("alert_id IN {alert_ids:Array(UUID)}")
+        parameters["alert_ids"] = list(wanted.alert_ids)
     for name, sign in (("since", ">="), ("before", "<")):
         if (moment := getattr(wanted, name)) is not None:
             conditions.append(f"occurred_at {sign} fromUnixTimestamp64Micro({{{name}:Int64}})")

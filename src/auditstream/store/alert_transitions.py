@@ -57,7 +57,7 @@ def append_transition(store: Store, transition: Transition, abandoned: threading
     statement = (
         f"INSERT INTO {table} ({', '.join(TRANSITIONS)}) SELECT * FROM {arrow_input(TRANSITIONS)} "
         f"WHERE throwIf({last} != {transition.number - 1}, 'the state has changed') = 0 "
-        "FORMAT ArrowStream"
+        "ORDER BY number FORMAT ArrowStream"
     )
     body = arrow_body(pl.DataFrame([asdict(transition)], schema=TRANSITION_SCHEMA), TRANSITIONS)
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -41,14 +41,23 @@ def append_alerts(store: Store, alerts: Sequence[Alert], abandoned: threading.Ev
     table = f"{store.database}.alerts"
 
     def missing(frame: pl.DataFrame) -> pl.DataFrame:
-        found = store.query_frame(
-            f"SELECT toString(a.alert_id) AS alert_id FROM {table} AS a "
-            f"WHERE a.alert_id IN ({uuids(frame['alert_id'])})",
-            settings=LONG_QUERY,
-        )
-        return frame.join(found, on="alert_id", how="anti", maintain_order="left")
+        stored = stored_ids(store, frame["alert_id"])
+        return frame.filter([number not in stored for number in frame["alert_id"]])
 
     add_once(store, Shelf("alerts", table, "1", ALERTS, missing), frame, abandoned)
+
+
+def stored_ids(store: Store, alert_ids: Iterable[str]) -> frozenset[str]:
+    """Return those ids, canonical UUID texts, of which there is an alert.
+
+    Blocks, and raises what `Store` raises.
+    """
+    found = store.query_frame(
+        f"SELECT toString(a.alert_id) AS alert_id FROM {store.database}.alerts AS a "
+        f"WHERE a.alert_id IN ({uuids(alert_ids)})",
+        settings=LONG_QUERY,
+    )
+    return frozenset(found["alert_id"])
 
 
 def list_alerts(

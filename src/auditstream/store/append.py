@@ -112,6 +112,7 @@ SELECT *, {moment(arrived)}, (
     ) = 0
 )
 FROM {arrow_input(SENT)}
+ORDER BY kafka_offset
 FORMAT ArrowStream"""
 
 

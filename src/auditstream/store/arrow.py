@@ -24,7 +24,10 @@ _building: Final = threading.Lock()
 def one_block(token: str, seconds: float) -> dict[str, SettingValue]:
     """Return the settings of an INSERT of one ClickHouse partition that is one part, hence atomic.
 
-    It is refused rather than run without its deduplication token, and ends within `seconds`.
+    It is refused rather than run without its deduplication token, and ends within `seconds`. The
+    SELECT must be ordered: the token that counts is made of `token` and of the number of chunks the
+    SELECT yields, which is one for each batch of a stream unless a sort puts them together. Sorting
+    by what the rows are in the order of already costs nothing.
     """
     return {
         "async_insert": 0,
@@ -32,6 +35,8 @@ def one_block(token: str, seconds: float) -> dict[str, SettingValue]:
         "max_block_size": ROWS_OF_A_BLOCK,
         "min_insert_block_size_rows": ROWS_OF_A_BLOCK,
         "min_insert_block_size_bytes": 0,
+        "max_bytes_before_external_sort": 0,
+        "max_bytes_ratio_before_external_sort": 0,
         "deduplicate_insert": "enable",
         "deduplicate_insert_select": "force_enable",
         "insert_deduplication_token": token,

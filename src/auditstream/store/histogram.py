@@ -44,6 +44,31 @@ class Histogram:
         return sum(step.events for step in self.steps)
 
 
+@dataclass(frozen=True)
+class Scale:
+    """Steps of `seconds` from second `start` on, of which the last begins at or before `last`."""
+
+    seconds: int
+    start: int
+    last: int
+
+    def step_of(self, column: str) -> str:
+        """Return the SQL of the second at which the step of a time begins."""
+        return f"toInt64(intDiv(toUnixTimestamp({column}), {self.seconds})) * {self.seconds}"
+
+    def histogram(self, counts: Mapping[int, tuple[int, int]]) -> Histogram:
+        """Return the histogram of events, and of grave ones among them, by step; empty if none."""
+        if not counts:
+            return Histogram(self.seconds, ())
+        return Histogram(
+            self.seconds,
+            tuple(
+                Step(_at(second), _at(second + self.seconds), *counts.get(second, (0, 0)))
+                for second in range(self.start, self.last + 1, self.seconds)
+            ),
+        )
+
+
 def read_histogram(store: Store, wanted: EventFilter) -> Histogram:
     """Return the events that a filter leaves, by the filter's time.
 
@@ -54,32 +79,29 @@ def read_histogram(store: Store, wanted: EventFilter) -> Histogram:
     Raises:
         ServiceUnavailableError, StoreError: see `Store`.
     """
-    since = wanted.since or _end(store, wanted, "ASC")
-    until = wanted.until or _end(store, wanted, "DESC")
-    if since is None or until is None or until < since:
+    scale = read_scale(store, wanted)
+    if scale is None:
         return Histogram(1, ())
-    first, last = _seconds(since), max(_seconds(since), -(-_micros(until) // 1_000_000) - 1)
-    if wanted.until is None:
-        last = _seconds(until)
-    column = f"toUnixTimestamp(e.{wanted.time})"
-    length = step_seconds(last - first)
-    start = first - first % length
     counted = store.query_frame(
-        f"SELECT toInt64(intDiv({column}, {length})) * {length} AS since, count(), "
+        f"SELECT {scale.step_of(f'e.{wanted.time}')} AS since, count(), "
         f"countIf(e.severity >= 'high') FROM {store.database}.events AS e "
         f"WHERE {wanted.where()} GROUP BY since",
         settings=_READ,
     )
-    counts = {since: (events, grave) for since, events, grave in counted.rows()}
-    if not counts:
-        return Histogram(length, ())
-    return Histogram(
-        length,
-        tuple(
-            Step(_at(second), _at(second + length), *counts.get(second, (0, 0)))
-            for second in range(start, last + 1, length)
-        ),
-    )
+    return scale.histogram({since: (events, grave) for since, events, grave in counted.rows()})
+
+
+def read_scale(store: Store, wanted: EventFilter) -> Scale | None:
+    """Return the steps of a filter's histogram, None where there is no time. Blocks shortly."""
+    since = wanted.since or _end(store, wanted, "ASC")
+    until = wanted.until or _end(store, wanted, "DESC")
+    if since is None or until is None or until < since:
+        return None
+    first, last = _seconds(since), max(_seconds(since), -(-_micros(until) // 1_000_000) - 1)
+    if wanted.until is None:
+        last = _seconds(until)
+    length = step_seconds(last - first)
+    return Scale(length, first - first % length, last)
 
 
 def step_seconds(span: int) -> int:

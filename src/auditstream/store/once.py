@@ -70,7 +70,7 @@ def add_once(
             f"INSERT INTO {shelf.table} ({', '.join(shelf.columns)}) "
             f"SELECT * FROM {arrow_input(shelf.columns)} "
             f"WHERE throwIf((SELECT count() {where}) != {state}, 'rows were added') = 0 "
-            "FORMAT ArrowStream"
+            f"ORDER BY {next(iter(shelf.columns))} FORMAT ArrowStream"
         )
 
         def send(

@@ -1,8 +1,9 @@
-"""Alerts of a workspace as JSON."""
+"""Alerts of a workspace as JSON, each with the changes of its state."""
 # ruff: noqa: S608 - names come from checked settings, values from store.sql
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
@@ -15,31 +16,29 @@ _SELECTED: Final = ", ".join(
     f"toString(a.{name}) AS {name}" if name in ("alert_id", "level") else f"a.{name} AS {name}"
     for name in ALERTS
 )
+_CHANGES: Final = (
+    "Array(Tuple(number UInt32, at DateTime64(6, 'UTC'), state String, by String, reason String))"
+)
 
 
-def read_alerts(
-    store: Store,
-    workspace_id: str,
-    *,
-    alert_id: UUID | None = None,
-    rule_id: str | None = None,
-    level: str | None = None,
-    limit: int = 100,
-) -> list[bytes]:
-    """Return alerts of a workspace, the newest first by detection, each a JSON object.
+def read_alerts(store: Store, workspace_id: str, alert_ids: Collection[UUID]) -> list[bytes]:
+    """Return those alerts that the workspace has, each a JSON object, in no order.
 
-    `level` is the least one. Blocks, and raises what `Store` raises.
+    Beside the columns of the table they have `state` and `transitions`. Blocks, and raises what
+    `Store` raises.
     """
-    conditions = [f"a.workspace_id = {literal(workspace_id)}"]
-    if alert_id is not None:
-        conditions.append(f"a.alert_id = toUUID({literal(str(alert_id))})")
-    if rule_id is not None:
-        conditions.append(f"a.rule_id = {literal(rule_id)}")
-    if level is not None:
-        conditions.append(f"a.level >= {literal(level)}")
+    if not alert_ids:
+        return []
+    among = f"IN ({', '.join(f'toUUID({literal(str(number))})' for number in alert_ids)})"
     body = store.query_raw(
-        f"SELECT {_SELECTED} FROM {store.database}.alerts AS a "
-        f"WHERE {' AND '.join(conditions)} ORDER BY a.detected_at DESC, a.alert_id LIMIT {limit}",
+        f"SELECT {_SELECTED}, if(empty(c.made), 'open', c.made[-1].state) AS state, "
+        "c.made AS transitions "
+        f"FROM {store.database}.alerts AS a LEFT JOIN "
+        "(SELECT alert_id, CAST(arraySort(made -> made.1, "
+        f"groupArray((number, at, t.state, by, reason))), {literal(_CHANGES)}) AS made "
+        f"FROM {store.database}.alert_transitions AS t WHERE alert_id {among} GROUP BY alert_id"
+        ") AS c ON c.alert_id = a.alert_id "
+        f"WHERE a.workspace_id = {literal(workspace_id)} AND a.alert_id {among}",
         "JSONEachRow",
         JSON_SETTINGS,
     )

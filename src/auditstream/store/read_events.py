@@ -9,8 +9,8 @@ rows: its cost is the same at any depth, and what arrives meanwhile moves nothin
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -47,11 +47,16 @@ class Position:
 
 @dataclass(frozen=True)
 class Shape:
-    """What is told of an event: SQL of its columns by name, and which are its id and time."""
+    """What is told of an event: SQL of its columns by name, and which are its id and time.
+
+    `settings` are those of ClickHouse's JSON that it takes; `finish` makes an event's line whole.
+    """
 
     columns: Mapping[str, str]
     id_name: str
     time_name: Mapping[TimeColumn, str]
+    settings: Mapping[str, SettingValue] = field(default_factory=dict)
+    finish: Callable[[bytes], bytes] | None = None
 
     def select(self) -> str:
         """Return the list of a SELECT from events `e`."""
@@ -118,10 +123,10 @@ def read_page(
         f"WHERE {' AND '.join(conditions)} "
         f"ORDER BY e.{wanted.time} {direction}, e.event_id {direction} LIMIT {limit + 1}",
         "JSONEachRow",
-        JSON_SETTINGS,
+        {**JSON_SETTINGS, **shape.settings},
     )
     lines = json_lines(store, body)
-    kept = lines[:limit]
+    kept = lines[:limit] if shape.finish is None else list(map(shape.finish, lines[:limit]))
     last = position(shape, wanted.time, kept[-1]) if kept else None
     return Page(tuple(kept), last, len(lines) > limit)
 

@@ -23,7 +23,7 @@ from auditstream.worker.lane import Lane, Slice
 from auditstream.worker.memory import release_free_memory
 from auditstream.worker.metrics import metrics
 from auditstream.worker.pending import Pending
-from auditstream.worker.share import NOTHING, Share
+from auditstream.worker.share import NOTHING, Packed, Share
 from auditstream.worker.source import Fetch, RecordSource
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Follower(Protocol):
     async def resumed(self, assignment: Assignment, abandoned: threading.Event) -> None:
         """Look at what was appended last, perhaps by a worker that crashed then."""
 
-    def appended(self, candidates: Sequence[pl.DataFrame]) -> None:
+    def appended(self, candidates: Sequence[Packed]) -> None:
         """Look at what was just appended, soon."""
 
 
@@ -77,6 +77,11 @@ class AppendLoop:
             and not self._lanes[partition].draining
         }
 
+    @property
+    def rows(self) -> int:
+        """Rows that wait to be stored."""
+        return sum(lane.rows for lane in self._lanes.values())
+
     def pending(self) -> list[Pending]:
         """Return what must be known of events that are not yet in the table; on any thread."""
         return [item for lane in list(self._lanes.values()) for item in lane.pending()]
@@ -96,7 +101,7 @@ class AppendLoop:
 
     async def room(self) -> None:
         """Wait while more is in memory than `buffer_rows` rows, or 256 MiB."""
-        while self._rows() >= self._settings.buffer_rows or self._bytes() >= MAX_BYTES:
+        while self.rows >= self._settings.buffer_rows or self._bytes() >= MAX_BYTES:
             self._shrunk.clear()
             await self._shrunk.wait()
 
@@ -218,11 +223,8 @@ class AppendLoop:
     def _bytes(self) -> int:
         return sum(lane.size for lane in self._lanes.values())
 
-    def _rows(self) -> int:
-        return sum(lane.rows for lane in self._lanes.values())
-
     def _report_rows(self) -> None:
-        metrics.rows_pending.set(self._rows())
+        metrics.rows_pending.set(self.rows)
         self._shrunk.set()
 
 

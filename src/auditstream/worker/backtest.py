@@ -49,25 +49,13 @@ def backtest(
     """
     single = next((rule for rule in rules.rules if rule.name == name), None)
     if single is not None:
-        sql = _single(store.database, single, since, until)
+        sql = grouped_hits(store.database, single, since, until)
     else:
         sql = _compound(store.database, rules, rules.correlations.rules[name], since, until)
     found = asker(store, max_seconds=MAX_SECONDS)(f"{sql} LIMIT {MAX_ALERTS + 1}")
     if found.height > MAX_ALERTS:
         raise StoreError(f"{name} gives more than {MAX_ALERTS:,} alerts: choose a shorter time")
     return found.cast(pl.Schema(HISTORY)).sort("first", "group", "period")
-
-
-def group_of(rules: RuleSet, name: str) -> tuple[str, ...]:
-    """Return the names of the values in `group`.
-
-    Raises:
-        KeyError: there is no such rule.
-    """
-    for rule in rules.rules:
-        if rule.name == name:
-            return rule.group_by
-    return group_names(rules.correlations.rules[name])
 
 
 def difference(
@@ -79,7 +67,7 @@ def difference(
     says. Where the change gives another group or window, none is the same.
     """
     (new_rules, new), (old_rules, old) = changed, in_force
-    if _identity(new_rules, name) != _identity(old_rules, name):
+    if identity(new_rules, name) != identity(old_rules, name):
         return new, old
     keys = ["group", "period"]
     return (
@@ -88,7 +76,12 @@ def difference(
     )
 
 
-def _identity(rules: RuleSet, name: str) -> tuple[tuple[str, ...], timedelta]:
+def identity(rules: RuleSet, name: str) -> tuple[tuple[str, ...], timedelta]:
+    """Return what the ids of a rule's alerts rest on: names of the group's values, and window.
+
+    Raises:
+        KeyError: there is no such rule.
+    """
     for rule in rules.rules:
         if rule.name == name:
             return rule.group_by, rule.window
@@ -96,14 +89,19 @@ def _identity(rules: RuleSet, name: str) -> tuple[tuple[str, ...], timedelta]:
     return group_names(compound), compound.header.window
 
 
-def _single(database: str, rule: Rule, since: datetime, until: datetime) -> str:
+def grouped_hits(database: str, rule: Rule, since: datetime, until: datetime, *more: str) -> str:
+    """Return the query for the alerts of a rule of single events, as `HISTORY` says.
+
+    `more` are further aggregates over the events `e` that are hits.
+    """
     window = rule.window // timedelta(microseconds=1)
     at = "toUnixTimestamp64Micro(e.occurred_at)"
     period = f"intDiv({at}, {window})" if window else "toInt64(0)"
     group = ", ".join(f"CAST(e.{name}, 'Nullable(String)')" for name in rule.group_by)
+    facts = ", ".join(("min(e.occurred_at) AS first", "count() AS hits", *more))
     return (
-        f'SELECT [{group}] AS "group", {period} AS period, min(e.occurred_at) AS first, '
-        f"count() AS hits FROM {database}.events AS e WHERE e.occurred_at >= {moment(since)} "
+        f'SELECT [{group}] AS "group", {period} AS period, {facts} '
+        f"FROM {database}.events AS e WHERE e.occurred_at >= {moment(since)} "
         f'AND e.occurred_at < {moment(until)} AND ({compile_sql(rule)}) GROUP BY "group", period'
     )
 

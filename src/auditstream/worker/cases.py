@@ -78,19 +78,32 @@ class Verdict:
         return f"{self.origin}:{self.line}: {self.rule} on the {self.engine}: {self.problem}"
 
 
-def run_cases(rules: RuleSet, catalogue: Catalogue, store: Store | None) -> list[Verdict]:
-    """Run the cases of all rules: those of one event on the stream, and all on the table.
+def run_cases(
+    rules: RuleSet,
+    catalogue: Catalogue,
+    store: Store | None,
+    names: frozenset[str] | None = None,
+) -> list[Verdict]:
+    """Run the cases of rules: those of one event on the stream, and all on the table.
 
-    `store` is one whose events may be thrown away, and must be empty; without it cases of rules
-    over several events are left out. Blocks.
+    With `names` only these rules are tried, and the others are there for them. `store` is one whose
+    events may be thrown away, and must be empty; without it cases of rules over several events are
+    left out. Blocks.
 
     Raises:
         ServiceUnavailableError, StoreError: see `Store`.
     """
-    single = [verdict for rule in rules.rules for verdict in _single(rule, catalogue, store)]
+    single = [
+        verdict
+        for rule in rules.rules
+        if names is None or rule.name in names
+        for verdict in _single(rule, catalogue, store)
+    ]
     if store is None:
         return single
-    compounds = rules.correlations.rules.values()
+    compounds = [
+        rule for name, rule in rules.correlations.rules.items() if names is None or name in names
+    ]
     return single + [
         verdict for rule in compounds for verdict in _compound(rule, rules, catalogue, store)
     ]

@@ -12,11 +12,13 @@ import polars as pl
 import structlog
 
 from auditstream.contract.alert import Alert
-from auditstream.errors import ServiceUnavailableError, StoreError
+from auditstream.errors import StoreError
 from auditstream.pipeline.detect import MAX_EVIDENCE
 from auditstream.pipeline.sentence import neutral, shown
 from auditstream.rules.correlation.engine import CorrelationEngine
 from auditstream.rules.correlation.match import Match
+from auditstream.rules.correlation.model import EffectiveAccess
+from auditstream.rules.correlation.refusals import Refusals
 from auditstream.rules.correlation.scheduled import ScheduledRules
 from auditstream.rules.matcher import Matcher
 from auditstream.rules.rule import RuleSet
@@ -41,9 +43,10 @@ between an append and its evaluation. The ids of the alerts are the same."""
 class Correlator:
     """Evaluates rules over several events; each method blocks while the store answers.
 
-    A query that the store refuses, one that takes too long for example, is logged and counted and
-    gives no alert; ServiceUnavailableError is raised, and the call can be repeated. Only windows
-    that hold what was appended are looked at, so that an old table raises no flood.
+    A rule whose query the store refuses, because it takes too long for example, is logged, counted
+    and among the `errors`, and gives no alert; ServiceUnavailableError is raised, and the call can
+    be repeated. Only windows that hold what was appended are looked at, so that an old table raises
+    no flood.
     """
 
     def __init__(self, store: Store, rules: RuleSet) -> None:
@@ -51,8 +54,14 @@ class Correlator:
         self._muted = linked.muted()
         predicates = {rule.name: compile_sql(rule) for rule in rules.rules}
         ask = asker(store)
-        self._engine = CorrelationEngine(linked, predicates, ask, store.database)
-        self._clock = ScheduledRules(linked, predicates, ask, store.database)
+        self._refusals = Refusals(_refused)
+        self._headers = {name: rule.header for name, rule in linked.rules.items()}
+        self._engine = CorrelationEngine(
+            linked, predicates, ask, store.database, refusals=self._refusals
+        )
+        self._clock = ScheduledRules(
+            linked, predicates, ask, store.database, refusals=self._refusals
+        )
         self._candidates = [rule for rule in rules.rules if rule.name in self._engine.candidates]
         self._matcher = Matcher(self._candidates)
 
@@ -60,6 +69,14 @@ class Correlator:
     def idle(self) -> bool:
         """Whether there is no rule to be evaluated after an append."""
         return not self._candidates
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """What is wrong with rules that were refused last, by file and line; for any thread."""
+        return {
+            self._headers[name].place: f"{name} is refused by ClickHouse: {reason}"
+            for name, reason in self._refusals.reasons.items()
+        }
 
     def candidates(self, events: pl.DataFrame) -> pl.DataFrame | None:
         """Return what must be known of the events that give cause to an evaluation, if any do.
@@ -113,20 +130,18 @@ class Correlator:
         return self._alerts(lambda: self._clock.due(complete), now)
 
     def _alerts(self, find: Callable[[], list[Match]], now: datetime) -> tuple[Alert, ...]:
-        try:
-            matches = find()
-        except ServiceUnavailableError:
-            raise
-        except StoreError as error:
-            metrics.correlations_failed.inc()
-            log.exception("correlation_failed", error=str(error))
-            return ()
         return tuple(
-            _alert(match, now) for match in matches if match.rule.header.name not in self._muted
+            alert_of(match, now) for match in find() if match.rule.header.name not in self._muted
         )
 
 
-def _alert(match: Match, now: datetime) -> Alert:
+def _refused(name: str, error: StoreError) -> None:
+    metrics.correlations_failed.inc()
+    log.error("rule_refused", rule=name, error=str(error))
+
+
+def alert_of(match: Match, now: datetime) -> Alert:
+    """Return the alert of a match that was found at `now`."""
     header = match.rule.header
     first = pl.DataFrame([dict(match.first)], schema_overrides=_TEXTS)
     values = {name: text[0] or "" for name, text in shown(first).to_dict().items()}
@@ -149,7 +164,7 @@ def _alert(match: Match, now: datetime) -> Alert:
         occurred_at=match.first["occurred_at"],
         detected_at=now,
         evidence=match.evidence[:MAX_EVIDENCE],
-        event_count=match.count,
+        event_count=match.events if isinstance(match.rule, EffectiveAccess) else match.count,
         whom=told["member"] or told["group"],
         late=match.late,
         window_seconds=int(header.window.total_seconds()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ from auditstream.worker.pending import Memory, PendingHistory
 from auditstream.worker.positions import Ledger
 from auditstream.worker.quarantine import process_all, read_all
 from auditstream.worker.rule_book import RuleBook
-from auditstream.worker.share import share_out
+from auditstream.worker.share import Packed, share_out
 from auditstream.worker.source import Fetch, RecordSource
 
 log = structlog.get_logger("auditstream.intake")
@@ -44,8 +44,8 @@ RULES_SECONDS: Final = 5.0
 """How often rule files are looked at."""
 
 LAGGING_SECONDS: Final = 60.0
-MAX_CANDIDATES: Final = 200_000
-"""Events that wait for rules over several events while reading lags, some 60 MB."""
+MAX_CANDIDATES: Final = 1_000_000
+"""Events that wait for rules over several events while reading lags, some 80 MB."""
 
 NO_REJECTS: Final = pl.DataFrame(schema=REJECT_SCHEMA)
 RETRY_SECONDS: Final = 0.5
@@ -65,7 +65,7 @@ class Intake:
         self._settings = settings
         self._store = store
         self._rules = rules
-        self._candidates: list[pl.DataFrame] = []
+        self._candidates: list[Packed] = []
         self._found = asyncio.Event()
         self._lanes = AppendLoop(settings, store, self.source, self)
         catalogue = rules.in_force.pipeline.catalogue
@@ -114,7 +114,7 @@ class Intake:
                 lambda now: correlator.catch_up(held.stream, held.partition, now), abandoned
             )
 
-    def appended(self, candidates: Sequence[pl.DataFrame]) -> None:
+    def appended(self, candidates: Sequence[Packed]) -> None:
         """Note events that give cause to evaluate rules over several events."""
         self._candidates += candidates
         if candidates:
@@ -123,7 +123,7 @@ class Intake:
     async def watch_events(self) -> None:
         """Raise the alerts over several events after appends, as long as the worker runs.
 
-        While reading lags, the store is asked once a minute only, for many events at once. What
+        While reading or storing lags, the store is asked once a minute only, for many at once. What
         is not evaluated when the worker ends, is by the next one: see `resumed`.
         """
         due = time.monotonic() + LAGGING_SECONDS
@@ -131,8 +131,9 @@ class Intake:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._found.wait(), RETRY_SECONDS)
             self._found.clear()
-            many = sum(rows.height for rows in self._candidates) >= MAX_CANDIDATES
-            if self._lagging and not many and time.monotonic() < due:
+            many = _rows(self._candidates) >= MAX_CANDIDATES
+            lagging = self._lagging or self._lanes.rows > self._settings.fetch_rows
+            if lagging and not many and time.monotonic() < due:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             candidates, self._candidates = self._candidates, []
@@ -140,18 +141,22 @@ class Intake:
                 await self._evaluate(candidates)
                 due = time.monotonic() + LAGGING_SECONDS
 
-    async def _evaluate(self, candidates: list[pl.DataFrame]) -> None:
+    async def _evaluate(self, candidates: list[Packed]) -> None:
         correlator = self._rules.in_force.correlator
+
+        def find(now: datetime) -> tuple[Alert, ...]:
+            rows = correlator.joined([packed.frame() for packed in candidates])
+            return correlator.evaluate(rows, now)
+
         try:
-            rows = correlator.joined(candidates)
-            await self._correlate(partial(correlator.evaluate, rows), self._given_up)
+            await self._correlate(find, self._given_up)
         except AbandonedError:
-            log.info("abandoned", events=sum(rows.height for rows in candidates))
+            log.info("abandoned", events=_rows(candidates))
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException:  # a panic of Polars is no Exception
             metrics.correlations_failed.inc()
-            log.exception("evaluation_broke", events=sum(rows.height for rows in candidates))
+            log.exception("evaluation_broke", events=_rows(candidates))
 
     async def watch_rules(self) -> None:
         """Take changed rules into force between two fetches, as long as the worker runs."""
@@ -268,6 +273,10 @@ class Intake:
         await self._lanes.store_it(
             lambda: append_alerts(self._store, alerts, self._given_up), self._given_up
         )
+
+
+def _rows(packed: Iterable[Packed]) -> int:
+    return sum(part.rows for part in packed)
 
 
 def _due(correlator: Correlator, now: datetime) -> tuple[Alert, ...]:

@@ -31,8 +31,9 @@ class InForce:
 class RuleBook:
     """Reads the rules of a directory beside the built-in ones of `builtin_level` and above.
 
-    What is wrong with a rule leaves that rule out, and is among the `errors`: by file, what is
-    wrong there. Methods block for as long as reading and compiling takes.
+    What is wrong with a rule leaves that rule out, and is among the `errors`: by file and line,
+    what is wrong there. So is what ClickHouse said to a rule that it refused when it was asked
+    last. Methods block for as long as reading and compiling takes.
 
     Raises:
         ConfigurationError: there is no such directory when it is made.
@@ -56,7 +57,7 @@ class RuleBook:
     @property
     def errors(self) -> dict[str, str]:
         """What is wrong, by file; callable from any thread."""
-        return dict(self._errors)
+        return self._errors | self.in_force.correlator.errors
 
     def changed(self) -> InForce | None:
         """Return the rules anew when a file has changed since they were read, else None.

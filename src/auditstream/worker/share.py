@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from io import BytesIO
 from typing import Final, TypeAlias
 
 import polars as pl
@@ -19,6 +20,25 @@ Candidates: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame | None]
 """Returns what is to be kept of events for rules over several events."""
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Rows as they wait, compressed: a frame would keep the texts of its whole fetch in memory."""
+
+    rows: int
+    body: bytes
+
+    def frame(self) -> pl.DataFrame:
+        """Return the rows."""
+        return pl.read_ipc_stream(self.body)
+
+
+def pack(frame: pl.DataFrame) -> Packed:
+    """Pack rows."""
+    body = BytesIO()
+    frame.write_ipc_stream(body, compression="lz4")
+    return Packed(frame.height, body.getvalue())
+
+
 @dataclass(frozen=True)
 class Share:
     """One partition's share of a fetch; `pending` is there when there are events.
@@ -29,7 +49,7 @@ class Share:
     events: Sealed | None
     pending: Pending | None
     rejects: pl.DataFrame
-    candidates: pl.DataFrame | None = None
+    candidates: Packed | None = None
 
     @property
     def rows(self) -> int:
@@ -50,22 +70,30 @@ def share_out(processed: Processed, memory: Memory, candidates: Candidates) -> d
     """Return the shares of the partitions that have any; blocks for some milliseconds."""
     events = _by_partition(processed.events)
     rejects = _by_partition(processed.rejects)
+    found = candidates(processed.events)
+    causes = {} if found is None else _by_partition(found)
     return {
         partition: _share(
-            events.get(partition), rejects.get(partition, NOTHING.rejects), memory, candidates
+            events.get(partition),
+            rejects.get(partition, NOTHING.rejects),
+            memory,
+            pack(causes[partition]) if partition in causes else None,
         )
         for partition in events.keys() | rejects.keys()
     }
 
 
 def _share(
-    events: pl.DataFrame | None, rejects: pl.DataFrame, memory: Memory, candidates: Candidates
+    events: pl.DataFrame | None,
+    rejects: pl.DataFrame,
+    memory: Memory,
+    candidates: Packed | None,
 ) -> Share:
     if events is None:
         return Share(None, None, rejects)
     sealed = seal(events)
     pending = memory.of(events, partial(sealed.frame, PAYLOAD))
-    return Share(sealed, pending, rejects, candidates(events))
+    return Share(sealed, pending, rejects, candidates)
 
 
 def _by_partition(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:

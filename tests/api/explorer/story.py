@@ -27,13 +27,13 @@ class Told:
     events: pl.DataFrame
 
 
-def tell(store: Store, seed: int = 7) -> Told:
+def tell(store: Store, seed: int = 7, events: int = EVENTS) -> Told:
     """Store a story with its alerts and rejects."""
-    found = processed(Story(seed, EVENTS, NOW))
+    found = processed(Story(seed, events, NOW))
     append_events(store, "c/t/i", 0, None, found.events, NEVER)
     append_rejects(store, found.rejects, NEVER)
     append_alerts(store, found.alerts, NEVER)
     names = found.events.select("workspace_id", "workspace_username").to_series(0).cast(pl.String)
     workspace = names.value_counts(sort=True)["workspace_id"][0]
-    events = found.events.filter(pl.col("workspace_id").cast(pl.String) == workspace)
-    return Told(workspace, str(events["workspace_username"][0]), events)
+    own = found.events.filter(pl.col("workspace_id").cast(pl.String) == workspace)
+    return Told(workspace, str(own["workspace_username"][0]), own)

@@ -27,7 +27,7 @@ from tests.api.explorer.test_sign_in import HTTPS, csrf_of
 from tests.api.explorer.test_sign_in import sign_in as enter
 
 PAGES = (
-    *("event", "alerts", "alert", "questions", "question", "person", "connection"),
+    *("event", "alerts", "alert", "questions", "question", "person", "group", "connection"),
     *("completeness", "rejects"),
 )
 
@@ -86,10 +86,22 @@ def paths(told: Told, store: Store) -> dict[str, str]:
         "question": f"/questions/who_could_use?thing={thing}",
         "person": f"/actor?id={most(events, 'member_id')}",
         "group": f"/entity?id={most(events, 'group_id')}",
+        "busy group": f"/entity?id={busy_group(store, told)}",
         "connection": f"/entity?id={thing}",
         "completeness": "/completeness",
         "rejects": "/rejects",
     }
+
+
+def busy_group(store: Store, told: Told) -> str:
+    """Return the id of the group through which most is reached now."""
+    found = store.query_frame(
+        f"SELECT through FROM {store.database}.effective_access WHERE workspace_id = "
+        "{workspace:String} AND through_name IS NOT NULL AND valid_until IS NULL "
+        "GROUP BY through ORDER BY count() DESC, through LIMIT 1",
+        {"workspace": told.workspace_id},
+    )
+    return str(found.item())
 
 
 def alert_of(store: Store, told: Told) -> str:
@@ -163,6 +175,26 @@ def test_event_tells_before_and_after(signed_in: Page, paths: dict[str, str], to
     expect(signed_in.locator("h1")).to_have_text(str(event["actor_username"]))
 
 
+def test_alert_and_event_lead_to_each_other(
+    signed_in: Page, paths: dict[str, str], store: Store, told: Told
+) -> None:
+    """The alert shows its evidence as sentences and the runbook filled in; the event names it."""
+    signed_in.goto(paths["alert"])
+    alert = show_alert(store, alert_of(store, told)).alert
+    evidence = signed_in.locator("#evidence .entry")
+    expect(evidence).to_have_count(len(alert.evidence))
+    expect(signed_in.locator("#runbook")).to_contain_text(f"'{told.workspace_id}'")
+    expect(signed_in.locator("#runbook")).not_to_contain_text("<occurred_at>")
+    signed_in.get_by_text("Places in Kafka").click()
+    places = signed_in.get_by_role("group", name="Places in Kafka")
+    expect(places).to_contain_text(str(alert.evidence[0].offset))
+    evidence.first.get_by_role("link").first.click()
+    signed_in.wait_for_url("**/events/*")
+    named = signed_in.locator("#alerts .entry").filter(has_text=alert.sentence)
+    named.get_by_role("link").click()
+    signed_in.wait_for_url(f"**/alerts/{alert.alert_id}")
+
+
 def test_alert_is_acknowledged_on_its_page(
     signed_in: Page, paths: dict[str, str], store: Store, told: Told
 ) -> None:
@@ -194,12 +226,47 @@ def test_question_is_answered(signed_in: Page, paths: dict[str, str], store: Sto
 
 
 def test_access_is_a_picture_and_a_table(signed_in: Page, paths: dict[str, str]) -> None:
-    """Both name the same people."""
-    signed_in.goto(paths["connection"])
-    drawn = set(signed_in.locator(".access a[href^='/actor'] .name").all_text_contents())
-    told = set(signed_in.locator("#access tbody td:first-child").all_text_contents())
-    assert drawn
-    assert drawn <= told
+    """Both name the same people, groups and things; the table is there for screen readers."""
+    for name in ("person", "busy group", "connection"):
+        signed_in.goto(paths[name])
+        drawn = {
+            kind: set(signed_in.locator(f".access .box.{kind} + .name").all_text_contents())
+            for kind in ("person", "group", "thing")
+        }
+        signed_in.get_by_text("As a table").press("Enter")
+        rows = signed_in.get_by_role("group", name="Table of access").locator("tbody tr")
+        told = rows.evaluate_all("rows => rows.map(row => [...row.cells].map(c => c.textContent))")
+        assert drawn["thing"] == {cells[2] for cells in told}, name
+        assert drawn["group"] == {cells[3] for cells in told} - {"direct", "everyone"}, name
+        if name != "person":
+            assert drawn["person"] == {
+                cells[0].capitalize() if cells[0] == "everyone" else cells[0] for cells in told
+            }
+
+
+def test_subject_counts_every_action(signed_in: Page, paths: dict[str, str], told: Told) -> None:
+    """Not only the newest: how often, first and last, did and done to them."""
+    person = paths["person"].split("=")[1]
+    signed_in.goto(paths["person"])
+    for title, column in (("What they did", "actor_id"), ("What was done to them", "member_id")):
+        events = told.events.filter(pl.col(column).cast(pl.String) == person)
+        counted = signed_in.get_by_role("group", name=f"{title}, by action").locator("tbody tr")
+        cells = counted.evaluate_all(
+            "rows => rows.map(row => [...row.cells].map(c => c.textContent))"
+        )
+        expected = events.group_by("description").agg(
+            pl.len(), pl.col("occurred_at").min().alias("first"), pl.col("occurred_at").max()
+        )
+        assert {tuple(row) for row in cells} == {
+            (str(what), f"{count:,}", f"{first:%Y-%m-%d %H:%M}", f"{last:%Y-%m-%d %H:%M}")
+            for what, count, first, last in expected.rows()
+        }
+    both = told.events.filter(
+        (pl.col("actor_id").cast(pl.String) == person)
+        | (pl.col("member_id").cast(pl.String) == person)
+    )["occurred_at"]
+    shown = pl.DataFrame({"at": [both.min(), both.max()]})["at"].dt.strftime("%Y-%m-%d %H:%M")
+    assert signed_in.locator(".figures time").all_inner_texts() == shown.to_list()
 
 
 @pytest.mark.usefixtures("published")

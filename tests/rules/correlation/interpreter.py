@@ -221,7 +221,14 @@ def _sequences(
 
 
 def _texts(event: Event, fields: Sequence[str]) -> tuple[str, ...]:
-    return tuple(str(event[field] or "") for field in fields)
+    return tuple(str(_value(event, field) or "") for field in fields)
+
+
+def _value(event: Event, field: str) -> Any:
+    if not field.startswith("metadata."):
+        return event[field]
+    key = field.removeprefix("metadata.")
+    return next((pair["value"] for pair in event["metadata"] if pair["key"] == key), None)
 
 
 def _order(event: Event) -> tuple[Any, ...]:

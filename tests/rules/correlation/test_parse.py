@@ -163,6 +163,7 @@ def test_what_is_a_rule_over_several_events() -> None:
         ("event_count", "value_count", 13, "value_count needs a field"),
         ("lte: 200", "field: action", 13, "event_count counts no field"),
         ("        - actor_id", "        - actor", 11, "actor is no field of an event"),
+        ("        - actor_id", "        - metadata.", 11, "metadata. is no field of an event"),
         ("        - actor_id", "        - workspace_id", 9, "workspace_id stands here twice"),
         ("gt: 9", "gt: 200", 13, "never holds"),
         ("gt: 9", "lt: 1", 13, "never holds"),
@@ -219,6 +220,14 @@ def test_what_is_wrong(old: str, new: str, line: int, message: str) -> None:
             extension("effective_access: {rules: one, entity-type: workspace_group, role: manage}"),
             4,
             "manage is no role",
+        ),
+        (
+            extension(
+                "effective_access: {rules: one, entity-type: workspace_connection, role: manage, "
+                "members: 5}"
+            ),
+            4,
+            "members are those of a group",
         ),
         ('title: "?"\nauditstream: {silence: {timespan: 1h}}\n', 1, "a name is wanted"),
         ("- a list\n", 1, "valid dictionary"),

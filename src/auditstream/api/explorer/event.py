@@ -15,6 +15,7 @@ from auditstream.api.explorer.rows import Row, row_from
 from auditstream.api.explorer.visit import Visit, visiting
 from auditstream.errors import RefusedError
 from auditstream.store.comments import read_comments
+from auditstream.store.evidence import alerts_naming
 from auditstream.store.neighbours import read_neighbourhood
 
 _GROUPS: Final = (
@@ -56,7 +57,12 @@ def _page(visit: Visit, event_id: UUID) -> Response:
         raise RefusedError(404, "the workspace has no such event")
     comments = read_comments(services.store, "events")
     parts = (found.causes, found.correlated, found.effects)
-    visit.record(1 + sum(map(len, parts)))
+    alerts = (
+        alerts_naming(services.store, visit.token.workspace_id, event_id)
+        if visit.may("alerts")
+        else []
+    )
+    visit.record(1 + sum(map(len, parts)) + len(alerts))
 
     def rows(events: tuple[dict[str, Any], ...]) -> list[Row]:
         return [row_from(event, services.catalogue) for event in events]
@@ -68,6 +74,7 @@ def _page(visit: Visit, event_id: UUID) -> Response:
         row=row_from(found.event, services.catalogue),
         event=found.event,
         groups=_grouped(found.event, comments),
+        alerts=alerts,
         neighbours=[(title, rows(part)) for title, part in zip(titles, parts, strict=True) if part],
         envelope=json.dumps(found.event, ensure_ascii=False, indent=2),
     )

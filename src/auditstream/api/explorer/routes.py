@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from auditstream.api.explorer import (
+    alert,
     alerts,
     completeness,
     event,
@@ -17,5 +18,16 @@ from auditstream.api.explorer import (
 )
 
 router = APIRouter(include_in_schema=False)
-for _page in (sign_in, files, log, log_files, event, alerts, questions, subject, completeness):
+for _page in (
+    sign_in,
+    files,
+    log,
+    log_files,
+    event,
+    alerts,
+    alert,
+    questions,
+    subject,
+    completeness,
+):
     router.include_router(_page.router)

@@ -16,8 +16,10 @@ from auditstream.rules.correlation.extensions import (
     absence,
     effective_access,
     first_seen,
+    large_group,
 )
 from auditstream.rules.correlation.link import Linked
+from auditstream.rules.correlation.match import group_names
 from auditstream.rules.correlation.model import (
     Absence,
     CompoundRule,
@@ -25,7 +27,14 @@ from auditstream.rules.correlation.model import (
     EffectiveAccess,
     FirstSeen,
 )
-from auditstream.rules.correlation.occurrences import Source, merged, picked, scan, together
+from auditstream.rules.correlation.occurrences import (
+    Source,
+    merged,
+    one_of,
+    picked,
+    scan,
+    together,
+)
 from auditstream.rules.correlation.scope import Scope, length, literal, microseconds
 from auditstream.rules.correlation.windows import (
     counted,
@@ -54,7 +63,8 @@ def to_sql(
 
     Rows, one for each alert: `rule`; `group_values`, as texts; `period`, number of the alert's
     period; `began` and `ended`, the window of its first hit, in microseconds; `count`, the highest
-    count of its hits; `hits`, their number; `told`, more for the sentence.
+    count of its hits; `hits`, their number; `told`, more for the sentence; `named`, the evidence of
+    its first hit where the rule finds it at once.
     """
     compiler = Compiler(linked or Linked({}, ()), predicates)
     hits = (microseconds(since), microseconds(until))
@@ -97,13 +107,18 @@ class Compiler:
         return (
             f"SELECT {literal(rule.header.name)} AS rule, g AS group_values, p AS period, "
             "toInt64(argMin(b, (t, b))) AS began, toInt64(min(t)) AS ended, "
-            "toUInt64(max(n)) AS count, count() AS hits, any(said) AS told FROM ("
-            f"SELECT g, b, t, n, told AS said, {period} AS p "
+            "toUInt64(max(n)) AS count, count() AS hits, any(said) AS told, "
+            "argMin(itself, t) AS named FROM ("
+            f"SELECT g, b, t, n, told AS said, named AS itself, {period} AS p "
             f"FROM ({self._hits(rule, scope)}) WHERE {wanted}) GROUP BY g, p"
         )
 
     def evidence(self, rule: CompoundRule, scope: Scope) -> str:
-        """Return SQL with what an alert of the rule may name: `g`, `t` and `x` of occurrences."""
+        """Return SQL with what an alert of the rule may name: `g`, `t` and `x` of occurrences.
+
+        Raises:
+            ValueError: matches of the rule come with their evidence.
+        """
         match rule:
             case Correlation():
                 return f"SELECT g, t, x FROM ({self._occurrences(rule, scope, ())})"
@@ -114,7 +129,7 @@ class Compiler:
                 rows = self._either(rule, scope)
                 return f"SELECT g, t, x FROM ({rows}) WHERE bitTest(mask, 0)"
             case EffectiveAccess():
-                return f"SELECT g, t, x FROM ({self._hits(rule, scope)})"
+                raise ValueError(f"{rule.header.name}: its matches name their event")
 
     def _hits(self, rule: CompoundRule, scope: Scope) -> str:
         match rule:
@@ -126,8 +141,10 @@ class Compiler:
                 return first_seen(rule, rows, scope)
             case Absence():
                 return absence(rule, self._either(rule, scope))
-            case EffectiveAccess():
+            case EffectiveAccess(members=1):
                 return effective_access(rule, self._plain(rule.rules, (), (), scope), scope)
+            case EffectiveAccess():
+                return large_group(rule, self._given(rule, scope), scope)
 
     def _correlation(self, rule: Correlation, scope: Scope, carried: tuple[str, ...]) -> str:
         rows = self._occurrences(rule, scope, carried)
@@ -199,6 +216,12 @@ class Compiler:
     ) -> str:
         predicates = tuple((0, self._predicates[name]) for name in rules)
         return scan(Source(predicates, group, values), scope)
+
+    def _given(self, rule: EffectiveAccess, scope: Scope) -> str:
+        met = " OR ".join(f"({self._predicates[name]})" for name in rule.rules)
+        kind = one_of("e.entity_type", rule.entity_types)
+        given = f"({met}) AND {kind} AND ifNull(e.role_rank >= {rule.min_rank}, false)"
+        return scan(Source(((0, given),), group_names(rule)), scope)
 
     def _either(self, rule: Absence, scope: Scope) -> str:
         alike: dict[tuple[str, ...], list[tuple[int, str]]] = {}

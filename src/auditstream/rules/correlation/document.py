@@ -105,16 +105,21 @@ class EffectiveAccessSection(_OwnSection):
     entity_type: SomeNames
     role: Text
     through: Literal["group", "direct", "any"] = "any"
+    members: Annotated[StrictInt, Field(ge=1)] = 1
 
 
 class OwnSection(_Section):
-    """What we add to a rule: how its alerts read, its tests, and at most one extension."""
+    """What we add to a rule: how its alerts read, its tests, and at most one extension.
+
+    A `part` of other rules raises no alerts, whether or not there are any.
+    """
 
     sentence: Text | None = None
     reason: str = ""
     runbook: Text | None = None
     window: Timespan | None = None
     route: Names = []
+    part: bool = False
     cases: list[CaseSection] = []
     first_seen: FirstSeenSection | None = None
     absence: AbsenceSection | None = None

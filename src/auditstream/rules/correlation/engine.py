@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import and_
@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from auditstream.errors import StoreError
 from auditstream.rules.correlation.compile import Compiler
 from auditstream.rules.correlation.familiar import Familiar
 from auditstream.rules.correlation.link import Linked, references
@@ -22,7 +23,9 @@ from auditstream.rules.correlation.model import (
     EffectiveAccess,
     FirstSeen,
 )
+from auditstream.rules.correlation.occurrences import read_column, text_expr
 from auditstream.rules.correlation.plausible import plausible
+from auditstream.rules.correlation.refusals import Refusals
 from auditstream.rules.correlation.scope import (
     EPOCH,
     Scope,
@@ -45,6 +48,9 @@ PLACE: Final = (
 )
 """Columns of an event that tell where it is, when it was, and which group it is about."""
 
+MAX_GROUPS: Final = 5_000
+"""Groups that a query names; of more, it looks at all there are."""
+
 MAX_CAUGHT_UP: Final = 100_000
 """Events of a partition, the newest, that are looked at again when it is taken over."""
 
@@ -55,6 +61,9 @@ class CorrelationEngine:
     `predicates` are never-null conditions over `e` for `database.events`, by the name of the
     single-event rule. Events that occurred before `since` are left out, and so are hits before
     it: enabling a rule on an old table raises no alert for what was there.
+
+    A rule that the store refuses has no matches in that evaluation, and stands in `refusals`; the
+    others are not concerned.
 
     Nothing is kept between calls but which values are known, see `Familiar`. An evaluation that is
     repeated, after a crash for example, finds alerts of the same ids. Of two workers that append at
@@ -68,6 +77,7 @@ class CorrelationEngine:
         ask: Ask,
         database: str,
         since: datetime = EPOCH,
+        refusals: Refusals | None = None,
     ) -> None:
         self._compiler = Compiler(linked, predicates)
         self._linked = linked
@@ -75,6 +85,7 @@ class CorrelationEngine:
         self._ask = ask
         self._database = database
         self._since = since
+        self._refusals = refusals or Refusals()
         self._familiar = Familiar()
         self._rules = {
             rule.header.name: rule for rule in linked.rules.values() if not waits(rule, linked)
@@ -105,10 +116,12 @@ class CorrelationEngine:
             match rule:
                 case Correlation():
                     wanted |= {
-                        rule.column(field, name) for field in rule.group_by for name in rule.rules
+                        read_column(rule.column(field, name))
+                        for field in rule.group_by
+                        for name in rule.rules
                     }
                 case FirstSeen():
-                    wanted |= {*rule.group_by, *rule.values}
+                    wanted |= set(map(read_column, (*rule.group_by, *rule.values)))
                 case _:
                     pass
         return sorted(wanted)
@@ -121,15 +134,15 @@ class CorrelationEngine:
         in `hits` have none.
 
         Sends one query, none if no rule is concerned; another one if any may match, and two more
-        for each 500 matches. Blocks until they are answered, and raises what `ask` raises.
+        for each 500 matches; as many for each rule when these are refused. Blocks until they are
+        answered, and raises what `ask` raises besides StoreError.
         """
         questions = []
         for rule in self._rules.values():
             question = self._question(rule, appended, hits)
             if question is not None:
                 questions.append(question)
-        left = plausible(self._linked, self._predicates, self._ask, questions)
-        matches = search(self._compiler, self._ask, left)
+        matches = self._refusals.matches(self._search, questions)
         for rule in self._rules.values():
             if isinstance(rule, FirstSeen):
                 self._familiar.learn(rule, self._rows(rule, appended, hits))
@@ -141,11 +154,24 @@ class CorrelationEngine:
         These are those that were ingested at most `back` before its newest: a worker that starts
         with a partition evaluates what a crash may have kept another one from evaluating.
         """
-        if not self.candidates:
-            return []
         place = f"e.stream = {literal(stream)} AND e.kafka_partition = {partition}"
-        events = f"{self._database}.events AS e"
         names = sorted(self.candidates)
+        if not names:
+            return []
+        try:
+            return self._last(place, names, back)
+        except StoreError:
+            matches: dict[str, Match] = {}
+            for name in names:
+                try:
+                    matches |= {m.alert_id: m for m in self._last(place, [name], back)}
+                except StoreError as error:
+                    self._refuse(name, error)
+            return list(matches.values())
+
+    def _last(self, place: str, names: Sequence[str], back: timedelta) -> list[Match]:
+        """Evaluate the events stored last that meet one of some single-event rules."""
+        events = f"{self._database}.events AS e"
         met = [f"({self._predicates[name]}) AS hit_{number}" for number, name in enumerate(names)]
         found = self._ask(
             f"SELECT {', '.join(f'e.{name}' for name in self.columns)}, {', '.join(met)} "
@@ -157,6 +183,15 @@ class CorrelationEngine:
         hits = {name: found[f"hit_{number}"].cast(pl.Boolean) for number, name in enumerate(names)}
         return self.evaluate(found, hits) if found.height else []
 
+    def _refuse(self, name: str, error: StoreError) -> None:
+        for rule in self._rules.values():
+            if name in self._linked.leaves(rule):
+                self._refusals.note(rule.header.name, error)
+
+    def _search(self, questions: Sequence[Question]) -> list[Match]:
+        left = plausible(self._linked, self._predicates, self._ask, questions)
+        return search(self._compiler, self._ask, left)
+
     def _question(
         self, rule: CompoundRule, appended: pl.DataFrame, hits: Mapping[str, pl.Series]
     ) -> Question | None:
@@ -165,7 +200,7 @@ class CorrelationEngine:
             rows = self._familiar.unknown(rule, rows)
         if rows.is_empty():
             return None
-        moments = rows["occurred_at"].dt.epoch("us").to_list()
+        moments = rows["occurred_at"].dt.epoch("us").to_numpy()
         workspaces = tuple(rows["workspace_id"].cast(pl.String).unique().sort())
         reach = length(self._compiler.reach(rule))
         ahead = reach if isinstance(rule, Correlation) else 0
@@ -173,7 +208,10 @@ class CorrelationEngine:
             rule,
             Scope(
                 database=self._database,
-                hits=(max(min(moments), microseconds(self._since)), max(moments) + ahead),
+                hits=(
+                    max(int(moments.min()), microseconds(self._since)),
+                    int(moments.max()) + ahead,
+                ),
                 read=stretches(moments, reach, ahead),
                 groups=self._groups(rule, appended, hits, rows),
                 workspaces=workspaces if _within_workspaces(rule, self._linked) else None,
@@ -190,7 +228,11 @@ class CorrelationEngine:
         met = [hits[name] for name in sorted(self._linked.leaves(rule)) if name in hits]
         if not met:
             return appended.clear()
-        return appended.filter(pl.any_horizontal(met) & (pl.col("occurred_at") >= self._since))
+        columns = {*PLACE}
+        if isinstance(rule, FirstSeen):
+            columns |= set(map(read_column, (*rule.group_by, *rule.values)))
+        wanted = pl.any_horizontal(met) & (pl.col("occurred_at") >= self._since)
+        return appended.lazy().filter(wanted).select(sorted(columns)).collect()
 
     def _groups(
         self,
@@ -202,8 +244,10 @@ class CorrelationEngine:
         if isinstance(rule, EffectiveAccess) or self._compiler.chained(rule) or not rule.group_by:
             return None
         if isinstance(rule, FirstSeen):
-            seen = rows.select(pl.col(rule.group_by).cast(pl.String)).unique().rows()
-            return tuple(sorted(row for row in seen if all(row)))
+            seen = rows.select(map(text_expr, rule.group_by)).unique()
+            if seen.height > MAX_GROUPS:
+                return None
+            return tuple(sorted(row for row in seen.rows() if all(row)))
         groups: set[tuple[str, ...]] = set()
         for name in references(rule):
             if name in hits:
@@ -211,22 +255,26 @@ class CorrelationEngine:
                     rule.column(field, name) if isinstance(rule, Correlation) else field
                     for field in rule.group_by
                 ]
-                met = appended.filter(hits[name] & (pl.col("occurred_at") >= self._since))
-                values = met.select(
-                    pl.col(column).cast(pl.String) for column in dict.fromkeys(columns)
-                )
+                met = hits[name] & (pl.col("occurred_at") >= self._since)
+                named = appended.lazy().filter(met).select(map(text_expr, dict.fromkeys(columns)))
+                values = named.unique().collect()
+                if values.height > MAX_GROUPS:
+                    return None
                 groups |= {
                     tuple(row[column] for column in columns)
-                    for row in values.unique().to_dicts()
+                    for row in values.to_dicts()
                     if all(row.values())
                 }
         return tuple(sorted(groups))
 
 
-def _groups_of(rows: pl.DataFrame) -> tuple[str, ...]:
-    """Return the groups that events are about."""
-    own = rows.filter(pl.col("entity_type") == "workspace_group")["entity_id"]
-    return tuple(sorted({*own.to_list(), *rows["group_id"].drop_nulls().to_list()}))
+def _groups_of(rows: pl.DataFrame) -> dict[str, int]:
+    """Return the groups that events are about, with the time of the newest event of each."""
+    own = pl.when(pl.col("entity_type") == "workspace_group").then("entity_id")
+    at = pl.col("occurred_at").dt.epoch("us")
+    about = [rows.select(group=group.cast(pl.String), at=at) for group in (own, pl.col("group_id"))]
+    newest = pl.concat(about).drop_nulls().group_by("group").agg(pl.col("at").max()).sort("group")
+    return dict(newest.rows())
 
 
 def waits(rule: CompoundRule, linked: Linked) -> bool:

@@ -1,7 +1,8 @@
 """Where our extensions fire: SQL with one row for each hit.
 
 Its columns: `g`, the group of the alert; `b`, where the window begins; `t`, the hit; `n`, the
-count; `x`, the event; `newest`, the hit if it is a new event, else 0; `told`, more to say.
+count; `x`, the event; `newest`, the hit if it is a new event, else 0; `told`, more to say; `named`,
+the evidence if the event is all of it, else nothing.
 """
 # ruff: noqa: S608 - names are those of columns, values are literals
 
@@ -11,10 +12,18 @@ from typing import Final
 
 from auditstream.rules.correlation.model import Absence, EffectiveAccess, FirstSeen
 from auditstream.rules.correlation.occurrences import one_of
-from auditstream.rules.correlation.scope import Scope, length
+from auditstream.rules.correlation.scope import Scope, length, literal
 from auditstream.rules.correlation.windows import FAR
 
-NOTHING_TOLD: Final = "emptyArrayString() AS told"
+NAMED: Final = (
+    "Tuple(t Int64, id String, topic String, part Int32, off Int64, ws String, late Bool)"
+)
+NOTHING_TOLD: Final = f"emptyArrayString() AS told, CAST([], 'Array({NAMED})') AS named"
+
+_ITSELF: Final = (
+    "[CAST((r.t, toString(any(r.x).id), any(r.x).topic, any(r.x).part, any(r.x).off, "
+    f"any(r.x).ws, any(r.x).late), '{NAMED}')]"
+)
 
 _WAYS: Final = {
     "any": "1",
@@ -63,27 +72,59 @@ def absence(rule: Absence, rows: str) -> str:
 
 def effective_access(rule: EffectiveAccess, rows: str, scope: Scope) -> str:
     """Fire at occurrences from which on a member has access not had by any way just before."""
+    # The view is the most that such a query costs: it is read once, all ways to a thing together.
+    way = (
+        "(e.member_id, ifNull(e.role, ''), e.through, e.valid_from, e.valid_until, "
+        "e.grant_event_id, e.membership_event_id, if(e.member_id = '', 'everyone', "
+        "ifNull(e.member_username, e.member_id)), ifNull(e.through_name, e.through))::Tuple("
+        "member String, role String, through String, begun DateTime64(6, 'UTC'), "
+        "over Nullable(DateTime64(6, 'UTC')), granted Nullable(UUID), joined Nullable(UUID), "
+        "name String, way String)"
+    )
     access = (
-        f"SELECT * FROM {scope.database}.effective_access AS e "
+        "SELECT e.workspace_id AS ws, e.entity_id AS thing, any(e.entity_name) AS thing_name, "
+        f"groupArray({way}) AS ways FROM {scope.database}.effective_access AS e "
         f"WHERE {one_of('e.entity_type', rule.entity_types)} "
         f"AND ifNull(e.role_rank >= {rule.min_rank}, false)"
+        + ("" if scope.workspaces is None else f" AND {one_of('e.workspace_id', scope.workspaces)}")
+        + " GROUP BY e.workspace_id, e.entity_type, e.entity_id"
     )
-    if scope.workspaces is not None:
-        access += f" AND {one_of('e.workspace_id', scope.workspaces)}"
-    member = "if(a.member_id = '', 'everyone', ifNull(a.member_username, a.member_id))"
-    told = f"{member}, ifNull(a.entity_name, a.entity_id), ifNull(a.through_name, a.through)"
     had = (
-        "b.member_id IN (a.member_id, '') AND b.valid_from < a.valid_from "
-        "AND ifNull(b.valid_until >= a.valid_from, true)"
+        "arrayExists(b -> b.member IN (a.member, '') AND b.begun < a.begun "
+        "AND ifNull(b.over >= a.begun, true), ways)"
+    )
+    begun = (
+        "SELECT ws, thing, ifNull(thing_name, thing) AS shown, a, "
+        "arrayJoin(arrayDistinct([a.granted, a.joined])) AS cause "
+        f"FROM ({access}) ARRAY JOIN ways AS a WHERE {_WAYS[rule.through]} AND NOT {had}"
     )
     return (
-        "SELECT [r.x.ws, a.member_id, a.entity_id, ifNull(a.role, '')] AS g, r.t AS b, r.t AS t, "
-        "1 AS n, any(r.x) AS x, any(if(r.new, r.t, 0)) AS newest, "
-        f"any([{told}]) AS told FROM ({rows}) AS r "
-        f"INNER JOIN ({access}) AS a ON a.workspace_id = r.x.ws "
-        f"INNER JOIN ({access}) AS b ON b.workspace_id = a.workspace_id "
-        "AND b.entity_type = a.entity_type AND b.entity_id = a.entity_id "
-        "WHERE r.x.id IN (a.grant_event_id, a.membership_event_id) "
-        f"AND toUnixTimestamp64Micro(a.valid_from) = r.t AND {_WAYS[rule.through]} "
-        f"GROUP BY g, r.t HAVING NOT max({had})"
+        "SELECT [ws, a.member, thing, a.role] AS g, r.t AS b, r.t AS t, 1 AS n, any(r.x) AS x, "
+        f"any(if(r.new, r.t, 0)) AS newest, any([a.name, shown, a.way]) AS told, "
+        f"{_ITSELF} AS named FROM ({rows}) AS r "
+        f"INNER JOIN ({begun}) AS w ON w.ws = r.x.ws AND w.cause = r.x.id "
+        "WHERE toUnixTimestamp64Micro(a.begun) = r.t GROUP BY g, r.t"
+    )
+
+
+def large_group(rule: EffectiveAccess, rows: str, scope: Scope) -> str:
+    """Fire at occurrences that give a role to a group of so many members.
+
+    The groups of `rows` are workspace, group, entity and role.
+    """
+    groups = f"SELECT r.g[2] FROM ({rows}) AS r"
+    if scope.touched is not None:
+        groups = ", ".join(map(literal, scope.touched))
+    members = (
+        f"SELECT * FROM {scope.database}.group_members AS m WHERE m.group_id IN ({groups})"
+        + ("" if scope.workspaces is None else f" AND {one_of('m.workspace_id', scope.workspaces)}")
+    )
+    return (
+        "SELECT r.g AS g, r.t AS b, r.t AS t, uniqExact(m.member_id) AS n, any(r.x) AS x, "
+        f"any(if(r.new, r.t, 0)) AS newest, emptyArrayString() AS told, {_ITSELF} AS named "
+        f"FROM ({rows}) AS r "
+        f"INNER JOIN ({members}) AS m ON m.workspace_id = r.g[1] AND m.group_id = r.g[2] "
+        "WHERE toUnixTimestamp64Micro(m.valid_from) <= r.t "
+        "AND ifNull(toUnixTimestamp64Micro(m.valid_until) > r.t, true) "
+        f"GROUP BY r.g, r.t HAVING n >= {rule.members}"
     )

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from auditstream.rules.correlation.model import FirstSeen
+from auditstream.rules.correlation.occurrences import text_expr
 from auditstream.rules.correlation.scope import length
 
 MAX_KEYS: Final = 200_000
@@ -60,7 +61,7 @@ def _keys(rule: FirstSeen, rows: pl.DataFrame) -> pl.DataFrame:
     names = [*rule.group_by, *rule.values]
     at = rows["occurred_at"].dt.epoch("us")
     return (
-        rows.select(pl.col(names).cast(pl.String))
+        rows.select(map(text_expr, names))
         .with_columns(at=at, rows=pl.int_range(pl.len()))
         .group_by(names)
         .agg(first=pl.col("at").min(), last=pl.col("at").max(), rows="rows")

@@ -48,8 +48,12 @@ class Linked:
         return rule.growing and all(self.growing(other) for other in inner if other)
 
     def muted(self) -> frozenset[str]:
-        """Return the rules that raise no alerts of their own: another one speaks for them."""
-        return frozenset(
+        """Return the rules that raise no alerts of their own: another one speaks for them.
+
+        Those that are but parts raise none either when there is no other one.
+        """
+        parts = {name for name, rule in self.rules.items() if rule.header.part}
+        return frozenset(parts) | frozenset(
             name
             for rule in self.rules.values()
             if not (isinstance(rule, Correlation) and rule.generate)

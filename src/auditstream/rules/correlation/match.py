@@ -87,8 +87,10 @@ def group_names(rule: CompoundRule) -> tuple[str, ...]:
     match rule:
         case FirstSeen():
             return (*rule.group_by, *rule.values)
-        case EffectiveAccess():
+        case EffectiveAccess(members=1):
             return ("workspace_id", "member_id", "entity_id", "role")
+        case EffectiveAccess():
+            return ("workspace_id", "group_id", "entity_id", "role")
         case _:
             return rule.group_by
 

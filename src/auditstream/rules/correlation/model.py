@@ -4,7 +4,8 @@
 for one producer is the order in which it published them.
 
 *Group.* Events correlate when they agree in the fields of `group_by`, compared exactly. An event in
-which one of these is absent, null or empty, correlates with nothing.
+which one of these is absent, null or empty, correlates with nothing. A field is a column, or
+`metadata.<key>`: the first value of that key.
 
 *Window.* A window ends at an event and begins `timespan` earlier; both bounds belong to it, and all
 events of the last instant. A rule fires at an event, its *hit*, when the condition holds for the
@@ -75,8 +76,8 @@ class Header:
 
     `name` identifies it, in alerts and in the rules that refer to it; `window` is the period
     within which its hits are one alert. `route` names destinations in place of those of the level;
-    `cases` are the tests beside the rule. `line` tells the line of a
-    part of the file, for errors.
+    `cases` are the tests beside the rule. A `part` of other rules raises no alerts of its own.
+    `line` tells the line of a part of the file, for errors.
     """
 
     name: str
@@ -96,12 +97,18 @@ class Header:
     window: timedelta
     content_hash: str
     origin: str
+    part: bool = False
     line: Mapping[Path, int] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def attack(self) -> tuple[str, ...]:
         """ATT&CK techniques among the tags, for example T1098.003."""
         return techniques(self.tags)
+
+    @property
+    def place(self) -> str:
+        """File and line of the rule."""
+        return f"{self.origin}:{self.line.get((), 1)}"
 
 
 @dataclass(frozen=True)
@@ -195,6 +202,10 @@ class EffectiveAccess:
     rank of `role` on the scale of these things.
 
     The group of its alerts is workspace, member, entity and role.
+
+    With `members` above 1 it is about groups of at least so many members: it fires at an event of
+    `rules` that gives one of them the role, whatever its members had before. The group of its
+    alerts is workspace, group, entity and role; the members at that moment are counted.
     """
 
     header: Header
@@ -203,6 +214,7 @@ class EffectiveAccess:
     role: str
     min_rank: int
     through: Literal["group", "direct", "any"]
+    members: int = 1
 
 
 CompoundRule: TypeAlias = Correlation | FirstSeen | Absence | EffectiveAccess

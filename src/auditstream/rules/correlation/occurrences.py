@@ -13,7 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import polars as pl
+
 from auditstream.rules.correlation.scope import Scope, literal, moment_sql
+from auditstream.rules.fields import metadata_key
 
 MAX_VALUES: Final = 2_000
 """Values of a field of groups that are named in a query; of more, none is."""
@@ -82,8 +85,26 @@ def together(relations: Sequence[str]) -> str:
 
 
 def text(column: str) -> str:
-    """Return the value of a column as text, empty when absent."""
+    """Return the value of a column as text, empty when absent; metadata.<key>: its first one."""
+    key = metadata_key(column)
+    if key is not None:
+        return f"arrayFirst(pair -> pair.key = {literal(key)}, e.metadata).value"
     return f"ifNull(toString(e.{column}), '')"
+
+
+def text_expr(column: str) -> pl.Expr:
+    """Return the value of a column as text for a frame, under its name; null when absent."""
+    key = metadata_key(column)
+    if key is None:
+        return pl.col(column).cast(pl.String)
+    pair = pl.element().struct
+    values = pl.element().filter(pair.field("key") == key).struct.field("value")
+    return pl.col("metadata").list.eval(values).list.first().alias(column)
+
+
+def read_column(column: str) -> str:
+    """Return the column of the table in which the value of a column is."""
+    return column if metadata_key(column) is None else "metadata"
 
 
 def array(columns: Sequence[str]) -> str:

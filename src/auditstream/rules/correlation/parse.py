@@ -41,6 +41,7 @@ from auditstream.rules.correlation.model import (
     Path,
     Term,
 )
+from auditstream.rules.fields import metadata_key
 
 EXTENSIONS: Final = ("first_seen", "absence", "silence", "effective_access")
 """The extensions, by their names in the section `auditstream` of a rule file."""
@@ -76,7 +77,8 @@ def parse_compound(
     """Read one document; the rules it refers to are not looked at yet, see `link`.
 
     `origin` names the file, `lines` the line of each part of the document by the keys that lead
-    to it, `fields` the columns of an event that hold one value. Roles are those of the catalogue,
+    to it, `fields` the columns of an event that hold one value; `metadata.<key>` is a field as
+    well. Roles are those of the catalogue,
     the shipped one unless given.
 
     Raises:
@@ -175,6 +177,7 @@ class _Reader:
             window=own.window or window,
             content_hash=hashlib.sha256(canonical.encode()).hexdigest(),
             origin=self._origin,
+            part=own.part,
             line=self._lines,
         )
 
@@ -325,6 +328,8 @@ class _Reader:
             }
         if len(ranks) != 1:
             self._fail((*place, "role"), f"{section.role} is no role of these types of entity")
+        if section.members > 1 and section.through != "group":
+            self._fail((*place, "members"), "members are those of a group: through: group")
         return EffectiveAccess(
             header=self._header(document, content),
             rules=tuple(section.rules),
@@ -332,20 +337,24 @@ class _Reader:
             role=section.role,
             min_rank=ranks.pop(),
             through=section.through,
+            members=section.members,
         )
 
     def _known(
         self, place: Path, names: Collection[str], aliases: Collection[str] = frozenset()
     ) -> None:
         for number, name in enumerate(names):
-            if name not in self._fields and name not in aliases:
+            if not self._is_field(name) and name not in aliases:
                 self._fail((*place, number), f"{name} is no field of an event, and no alias")
 
     def _check_aliases(self, place: Path, aliases: Mapping[str, Mapping[str, str]]) -> None:
         for alias, mapping in aliases.items():
             for rule, name in mapping.items():
-                if name not in self._fields:
+                if not self._is_field(name):
                     self._fail((*place, alias, rule), f"{name} is no field of an event")
+
+    def _is_field(self, name: str) -> bool:
+        return name in self._fields or metadata_key(name) is not None
 
     def _fail(self, path: Path, message: str) -> NoReturn:
         fail(self._origin, self._lines, path, message)

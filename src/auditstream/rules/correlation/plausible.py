@@ -1,20 +1,20 @@
 """Leave out early what cannot match: most appends bring no group near to its condition.
 
 Windows cost ClickHouse more to plan than to read. One flat query tells first which groups have
-enough events in all of the time that is read, whatever their order: only these are looked at by
-windows. It never leaves out a match of a growing rule.
+enough events close to each other, whatever their order: only these are looked at by windows. It
+never leaves out a match of a growing rule.
 """
 # ruff: noqa: S608 - names are those of columns, values are literals
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from auditstream.rules.correlation.link import Linked
 from auditstream.rules.correlation.model import Bound, CompoundRule, Correlation, EffectiveAccess
-from auditstream.rules.correlation.occurrences import Source, array, conditions, one_of, together
-from auditstream.rules.correlation.scope import Scope, literal
+from auditstream.rules.correlation.occurrences import Source, one_of, scan, together
+from auditstream.rules.correlation.scope import Scope, length, literal
 from auditstream.rules.correlation.search import Ask, Question
 
 
@@ -46,10 +46,19 @@ def plausible(
                 left.append(replace(question, scope=scope))
                 continue
             groups = question.scope.groups
-            if groups is not None:
+            if _has_own_groups(linked, question.rule):
                 groups = tuple(sorted(found[name]))
             left.append(replace(question, scope=replace(question.scope, groups=groups)))
     return left
+
+
+def _has_own_groups(linked: Linked, rule: CompoundRule) -> bool:
+    """Return whether what is found for a rule are its groups, not those of one it refers to."""
+    return (
+        isinstance(rule, Correlation)
+        and bool(rule.group_by)
+        and not any(map(linked.correlation, rule.rules))
+    )
 
 
 def _probes(
@@ -57,8 +66,9 @@ def _probes(
 ) -> Iterator[str]:
     """Yield queries of which one finds a group if the rule has a match; none if not known."""
     if isinstance(rule, EffectiveAccess) and rule.through == "group" and scope.touched is not None:
-        yield _holds_role(rule, scope, scope.touched)
-    if not isinstance(rule, Correlation) or rule.aliases or rule.term is not None:
+        probe = _holds_role if rule.members == 1 else _ever_large
+        yield probe(rule, scope, scope.touched)
+    if not isinstance(rule, Correlation) or rule.term is not None:
         return
     inner = [other for name in rule.rules if (other := linked.correlation(name))]
     if not inner:
@@ -71,35 +81,47 @@ def _probes(
         return
     # Where all are needed, the first one tells enough.
     for other in inner[:1] if needs_all else inner:
-        if other.aliases or other.term is not None or any(map(linked.correlation, other.rules)):
+        if other.term is not None or any(map(linked.correlation, other.rules)):
             return
     for other in inner[:1] if needs_all else inner:
         yield _probe(predicates, other, rule.header.name, replace(scope, groups=None))
 
 
 def _probe(predicates: Mapping[str, str], rule: Correlation, name: str, scope: Scope) -> str:
-    met = [(0, predicates[other]) for other in rule.rules]
-    source = Source(tuple(met), rule.group_by, rule.fields)
-    if rule.kind == "event_count":
-        number = "count()"
-    elif rule.kind == "value_count":
-        number = f"uniqExact({array(rule.fields)})"
-    else:
-        number = " + ".join(f"max({predicate})" for _, predicate in met)
-    where = " AND ".join(conditions(source, scope))
+    """Return the query for the groups that have enough events in a stretch of two timespans.
+
+    Time is cut into pieces of one timespan; a window lies within two that are neighbours.
+    """
+    temporal = rule.kind in {"temporal", "temporal_ordered"}
+    alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[tuple[int, str]]] = {}
+    for place, other in enumerate(rule.rules):
+        group, values = (
+            tuple(rule.column(field, other) for field in fields)
+            for fields in (rule.group_by, rule.fields)
+        )
+        alike.setdefault((group, values), []).append((place * temporal, predicates[other]))
+    rows = together([scan(Source(tuple(met), *fields), scope) for fields, met in alike.items()])
+    counts = {"event_count": "count()", "value_count": "uniqExact(v)"}
+    piece = f"intDiv(t, {length(rule.timespan)})"
     return (
-        f"SELECT {literal(name)} AS rule, {array(rule.group_by)} AS group_values "
-        f"FROM {scope.database}.events AS e WHERE {where} "
-        f"GROUP BY group_values HAVING {number} >= {_least(rule.bounds)}"
+        f"SELECT DISTINCT {literal(name)} AS rule, g AS group_values "
+        f"FROM (SELECT g, v, mask, arrayJoin([{piece}, {piece} + 1]) AS piece FROM ({rows})) "
+        f"GROUP BY g, piece HAVING {counts.get(rule.kind, 'bitCount(groupBitOr(mask))')} "
+        f">= {_least(rule.bounds)}"
     )
 
 
-def _holds_role(rule: EffectiveAccess, scope: Scope, touched: tuple[str, ...]) -> str:
-    """Return the query for the workspaces in which a group that was touched ever held the role."""
+def _holds_role(rule: EffectiveAccess, scope: Scope, touched: Mapping[str, int]) -> str:
+    """Return the query for the workspaces in which a group held the role when it was touched.
+
+    That is, had been given it before, or is told later to have had it.
+    """
+    newest = f"transform(e.group_id, {_array(touched)}, {list(touched.values())}, 0)"
+    given = f"e.role_rank >= {rule.min_rank} AND toUnixTimestamp64Micro(e.occurred_at) <= {newest}"
     where = [
-        one_of("e.group_id", touched),
+        one_of("e.group_id", tuple(touched)),
         one_of("e.entity_type", rule.entity_types),
-        f"ifNull(e.role_rank >= {rule.min_rank}, false)",
+        f"(ifNull({given}, false) OR ifNull(e.previous_role_rank >= {rule.min_rank}, false))",
     ]
     if scope.workspaces is not None:
         where.append(one_of("e.workspace_id", scope.workspaces))
@@ -107,6 +129,23 @@ def _holds_role(rule: EffectiveAccess, scope: Scope, touched: tuple[str, ...]) -
         f"SELECT {literal(rule.header.name)} AS rule, [toString(e.workspace_id)] AS group_values "
         f"FROM {scope.database}.events AS e WHERE {' AND '.join(where)} GROUP BY group_values"
     )
+
+
+def _ever_large(rule: EffectiveAccess, scope: Scope, touched: Mapping[str, int]) -> str:
+    """Return the query for the workspaces in which so many ever joined a group that was touched."""
+    where = [one_of("e.entity_id", tuple(touched)), "e.entity_type = 'workspace_group'"]
+    if scope.workspaces is not None:
+        where.append(one_of("e.workspace_id", scope.workspaces))
+    return (
+        f"SELECT DISTINCT {literal(rule.header.name)} AS rule, "
+        f"[toString(e.workspace_id)] AS group_values FROM {scope.database}.events AS e "
+        f"WHERE {' AND '.join(where)} "
+        f"GROUP BY e.workspace_id, e.entity_id HAVING uniqExact(e.member_id) >= {rule.members}"
+    )
+
+
+def _array(values: Iterable[str]) -> str:
+    return f"[{', '.join(map(literal, values))}]"
 
 
 def _least(bounds: Sequence[Bound]) -> int:

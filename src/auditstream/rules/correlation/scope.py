@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 Span: TypeAlias = tuple[int, int]
 """First and last moment, microseconds since 1970-01-01; both belong to it."""
@@ -25,7 +27,7 @@ class Scope:
     `read` reaches far enough around `hits` for every window. With `groups`, values of the rule's
     group, and `workspaces`, other events are left out. With `new`, a predicate over `e`, only
     windows that hold such an event are wanted; these are of the workspaces `homes`, and about the
-    groups `touched`.
+    groups `touched`, each with the time of the newest of them.
     """
 
     database: str
@@ -35,7 +37,7 @@ class Scope:
     workspaces: tuple[str, ...] | None = None
     new: str | None = None
     homes: tuple[str, ...] | None = None
-    touched: tuple[str, ...] | None = None
+    touched: Mapping[str, int] | None = None
 
 
 def microseconds(moment: datetime) -> int:
@@ -53,19 +55,19 @@ def moment(number: int) -> datetime:
     return EPOCH + timedelta(microseconds=number)
 
 
-def stretches(moments: Iterable[int], before: int, after: int) -> tuple[Span, ...]:
+def stretches(
+    moments: Sequence[int] | npt.NDArray[np.int64], before: int, after: int
+) -> tuple[Span, ...]:
     """Return the times from `before` each moment to `after` it, those that meet taken together."""
-    spans: list[Span] = []
-    for at in sorted(set(moments)):
-        if spans and at - before <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], at + after)
-        else:
-            spans.append((at - before, at + after))
-    gaps = [later[0] - earlier[1] for earlier, later in pairwise(spans)]
-    widest = sorted(range(len(gaps)), key=gaps.__getitem__)[-(MAX_SPANS - 1) :]
-    ends = [*sorted(widest), len(spans) - 1]
-    starts = [0, *(end + 1 for end in ends[:-1])]
-    return tuple((spans[a][0], spans[b][1]) for a, b in zip(starts, ends, strict=True) if spans)
+    at = np.unique(np.asarray(moments, np.int64))
+    if not at.size:
+        return ()
+    gaps = at[1:] - before - (at[:-1] + after)
+    apart = np.flatnonzero(gaps > 0)
+    widest = np.sort(apart[np.argsort(gaps[apart], kind="stable")[-(MAX_SPANS - 1) :]])
+    firsts = at[[0, *(widest + 1)]] - before
+    lasts = at[[*widest, -1]] + after
+    return tuple(zip(firsts.tolist(), lasts.tolist(), strict=True))
 
 
 def literal(text: str) -> str:

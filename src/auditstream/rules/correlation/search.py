@@ -12,9 +12,10 @@ import polars as pl
 
 from auditstream.contract.alert import Evidence
 from auditstream.rules.correlation.compile import Compiler
+from auditstream.rules.correlation.extensions import NAMED
 from auditstream.rules.correlation.match import Match, group_names
 from auditstream.rules.correlation.model import CompoundRule, EffectiveAccess
-from auditstream.rules.correlation.occurrences import together
+from auditstream.rules.correlation.occurrences import one_of, together
 from auditstream.rules.correlation.scope import (
     Scope,
     length,
@@ -70,10 +71,16 @@ def _with_evidence(
     found: Sequence[Mapping[str, Any]],
 ) -> list[Match]:
     numbered: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}
+    evidence: dict[int, Mapping[str, Any]] = {}
     for number, row in enumerate(found):
-        numbered.setdefault(row["rule"], []).append((number, row))
-    union = together([_evidence(compiler, by_name[name], rows) for name, rows in numbered.items()])
-    evidence = {row["n"]: row for row in ask(union).to_dicts()}
+        if row["named"]:
+            late = any(item["late"] for item in row["named"])
+            evidence[number] = {"named": row["named"], "events": len(row["named"]), "late": late}
+        else:
+            numbered.setdefault(row["rule"], []).append((number, row))
+    if numbered:
+        wanted = [_evidence(compiler, by_name[name], rows) for name, rows in numbered.items()]
+        evidence |= {row["n"]: row for row in ask(together(wanted)).to_dicts()}
     events = _events(ask, by_name, [row["named"][0] for row in evidence.values()])
     matches = []
     for number, row in enumerate(found):
@@ -123,10 +130,10 @@ def _evidence(
         groups = tuple(dict.fromkeys(group[:width] for group in groups))
     reach = length(compiler.reach(question.rule))
     scope = replace(question.scope, read=((first - reach, last),), groups=groups)
-    named = "CAST((t, x.id, x.topic, x.part, x.off), 'Tuple(t Int64, id String, topic String, "
+    named = f"CAST((t, toString(x.id), x.topic, x.part, x.off, x.ws, x.late), '{NAMED}')"
     return (
         "SELECT n, count() AS events, "
-        f"arraySlice(arraySort(groupArray({named}part Int32, off Int64)'))), 1, {MAX_EVIDENCE}) "
+        f"arraySlice(arraySort(groupArray({named})), 1, {MAX_EVIDENCE}) "
         "AS named, max(x.late AND x.arrived = last) OR "
         f"minIf(t, x.arrived = last) + {length(DISORDER)} < maxIf(t, x.arrived < last) AS late "
         "FROM (SELECT w.n AS n, o.t AS t, o.x AS x, max(x.arrived) OVER (PARTITION BY n) AS last "
@@ -144,10 +151,12 @@ def _events(
     database = next(iter(by_name.values())).scope.database
     keys = ", ".join(f"({moment_sql(first['t'])}, toUUID('{first['id']}'))" for first in firsts)
     spread = (min(first["t"] for first in firsts), max(first["t"] for first in firsts))
+    homes = sorted({first["ws"] for first in firsts})
     rows = ask(
         f"SELECT * REPLACE (toString(event_id) AS event_id, toString(severity) AS severity) "
-        f"FROM {database}.events AS e WHERE e.occurred_at BETWEEN {moment_sql(spread[0])} AND "
-        f"{moment_sql(spread[1])} AND (e.occurred_at, e.event_id) IN ({keys})"
+        f"FROM {database}.events AS e WHERE {one_of('e.workspace_id', homes)} AND "
+        f"e.occurred_at BETWEEN {moment_sql(spread[0])} AND {moment_sql(spread[1])} "
+        f"AND (e.occurred_at, e.event_id) IN ({keys})"
     )
     return {row["event_id"]: row for row in rows.to_dicts()}
 

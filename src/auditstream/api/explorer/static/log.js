@@ -1,22 +1,7 @@
-// The log page: short URLs, a range chosen in the histogram, and events as they arrive.
+// The log page: a range chosen in the histogram, and events as they arrive.
 "use strict";
 
 const MOST_ENTRIES = 500;
-
-function shortUrls(form) {
-  for (const select of form.querySelectorAll("select")) {
-    select.addEventListener("change", () => {
-      for (const kept of form.querySelectorAll(`[data-kept="${select.name}"]`)) kept.remove();
-    });
-  }
-  form.addEventListener("submit", () => {
-    for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
-  });
-  // Back from the next page, the fields are wanted again.
-  addEventListener("pageshow", () => {
-    for (const field of form.elements) field.disabled = false;
-  });
-}
 
 function rangeSelector(chart) {
   const bars = [...chart.querySelectorAll(".bar")];
@@ -150,7 +135,6 @@ function liveLog(button, log, news) {
   open();
 }
 
-shortUrls(document.getElementById("filters"));
 const chart = document.getElementById("chart");
 if (chart) rangeSelector(chart);
 const live = document.getElementById("live");
