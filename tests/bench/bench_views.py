@@ -27,6 +27,7 @@ from tests.stack.clickhouse import ClickHouseServer
 W: Final = "workspace_id = 'w000000'"
 ACTOR: Final = "actor_id = 'w000000-u77'"
 DAYS: Final = "BETWEEN '2026-05-01 00:00:00' AND '2026-05-31 00:00:00'"
+AT: Final = "'2026-05-03 00:00:00'"
 AS_OF: Final = (
     "valid_from <= '2026-05-03 00:00:00' "
     "AND (valid_until IS NULL OR valid_until > '2026-05-03 00:00:00')"
@@ -63,7 +64,14 @@ QUESTIONS: Final[dict[str, tuple[str, float]]] = {
     "access_grants, giver": (f"access_grants WHERE {W} AND granted_by_id = 'w000000-u77'", 1000),
     "group_members, 30 days": (f"group_members WHERE {W} AND valid_from {DAYS}", 200),
     "group_members, group": (f"group_members WHERE {W} AND group_id = 'w000000-g7'", 1000),
-    "effective_access, connection": (
+    **{
+        f"effective_access_at, {kind} connection": (
+            f"effective_access_at(workspace = 'w000000', entity = 'w000000-{thing}', at = {AT})",
+            1000,
+        )
+        for kind, thing in (("busy", "c7"), ("usual", "c777"))
+    },
+    "effective_access, busy connection": (
         f"effective_access WHERE {W} AND entity_id = 'w000000-c7' AND {AS_OF}",
         1000,
     ),
