@@ -27,6 +27,7 @@ from tests.stack.clickhouse import ClickHouseServer
 W: Final = "workspace_id = 'w000000'"
 ACTOR: Final = "actor_id = 'w000000-u77'"
 DAYS: Final = "BETWEEN '2026-05-01 00:00:00' AND '2026-05-31 00:00:00'"
+SPAN: Final = "since = '2026-05-01 00:00:00', until = '2026-05-31 00:00:00'"
 AT: Final = "'2026-05-03 00:00:00'"
 AS_OF: Final = (
     "valid_from <= '2026-05-03 00:00:00' "
@@ -56,6 +57,10 @@ QUESTIONS: Final[dict[str, tuple[str, float]]] = {
     "first_and_last_seen, 30 days": (f"first_and_last_seen WHERE {W} AND first_seen {DAYS}", 200),
     "sequence_gaps, 30 days": (f"sequence_gaps WHERE before {DAYS}", 200),
     "rejects, 30 days": (f"rejects WHERE {W} AND rejected_at {DAYS}", 200),
+    **{
+        f"{view}, 30 days": (f"{view}(workspace = 'w000000', {SPAN})", 200)
+        for view in ("access_grants_between", "group_members_between")
+    },
     "access_grants, 30 days": (f"access_grants WHERE {W} AND valid_from {DAYS}", 200),
     "access_grants, thing": (
         f"access_grants WHERE {W} AND entity_id = 'w000000-c7' AND {AS_OF}",

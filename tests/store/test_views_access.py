@@ -224,6 +224,36 @@ def test_random_logs(store: Store, seed: int) -> None:
         views.compare(known)
     Views(store, None).compare(known)
     compare_as_of(store, list(worlds)[:4], (3, 7))
+    compare_between(store, list(worlds)[:6], at(3), at(8))
+
+
+def compare_between(
+    store: Store, workspaces: Iterable[str], since: datetime, until: datetime
+) -> None:
+    """Compare what is told of a stretch of time with what is told of all."""
+    span = "since = {since:DateTime64(6, 'UTC')}, until = {until:DateTime64(6, 'UTC')}"
+    told = 0
+    for view, workspace in itertools.product(("access_grants", "group_members"), workspaces):
+        where = (
+            "workspace_id = {workspace:String} AND valid_from >= {since:DateTime64(6, 'UTC')} "
+            "AND valid_from < {until:DateTime64(6, 'UTC')}"
+        )
+        expected, found = (
+            rows(
+                store,
+                f"SELECT * FROM {{database}}.{relation} ORDER BY ALL",
+                workspace=workspace,
+                since=since,
+                until=until,
+            )
+            for relation in (
+                f"{view} WHERE {where}",
+                f"{view}_between(workspace = {{workspace:String}}, {span})",
+            )
+        )
+        assert found == expected
+        told += len(found)
+    assert told
 
 
 def compare_as_of(store: Store, workspaces: Iterable[str], hours: Iterable[float]) -> None:
