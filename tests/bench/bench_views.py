@@ -27,6 +27,8 @@ from tests.stack.clickhouse import ClickHouseServer
 W: Final = "workspace_id = 'w000000'"
 ACTOR: Final = "actor_id = 'w000000-u77'"
 DAYS: Final = "BETWEEN '2026-05-01 00:00:00' AND '2026-05-31 00:00:00'"
+SPAN: Final = "since = '2026-05-01 00:00:00', until = '2026-05-31 00:00:00'"
+AT: Final = "'2026-05-03 00:00:00'"
 AS_OF: Final = (
     "valid_from <= '2026-05-03 00:00:00' "
     "AND (valid_until IS NULL OR valid_until > '2026-05-03 00:00:00')"
@@ -55,6 +57,10 @@ QUESTIONS: Final[dict[str, tuple[str, float]]] = {
     "first_and_last_seen, 30 days": (f"first_and_last_seen WHERE {W} AND first_seen {DAYS}", 200),
     "sequence_gaps, 30 days": (f"sequence_gaps WHERE before {DAYS}", 200),
     "rejects, 30 days": (f"rejects WHERE {W} AND rejected_at {DAYS}", 200),
+    **{
+        f"{view}, 30 days": (f"{view}(workspace = 'w000000', {SPAN})", 200)
+        for view in ("access_grants_between", "group_members_between")
+    },
     "access_grants, 30 days": (f"access_grants WHERE {W} AND valid_from {DAYS}", 200),
     "access_grants, thing": (
         f"access_grants WHERE {W} AND entity_id = 'w000000-c7' AND {AS_OF}",
@@ -63,7 +69,14 @@ QUESTIONS: Final[dict[str, tuple[str, float]]] = {
     "access_grants, giver": (f"access_grants WHERE {W} AND granted_by_id = 'w000000-u77'", 1000),
     "group_members, 30 days": (f"group_members WHERE {W} AND valid_from {DAYS}", 200),
     "group_members, group": (f"group_members WHERE {W} AND group_id = 'w000000-g7'", 1000),
-    "effective_access, connection": (
+    **{
+        f"effective_access_at, {kind} connection": (
+            f"effective_access_at(workspace = 'w000000', entity = 'w000000-{thing}', at = {AT})",
+            1000,
+        )
+        for kind, thing in (("busy", "c7"), ("usual", "c777"))
+    },
+    "effective_access, busy connection": (
         f"effective_access WHERE {W} AND entity_id = 'w000000-c7' AND {AS_OF}",
         1000,
     ),
@@ -87,8 +100,12 @@ def main() -> None:
     parser.add_argument("--extra", type=Path, help="statements to run before the table is filled")
     arguments = parser.parse_args()
     with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(ClickHouseServer(directory))
+        kept = arguments.directory
+        directory = kept or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server = ClickHouseServer(directory)
+        server.start()
+        # Closing it would delete its data.
+        stack.callback(server.stop if kept else server.close)
         settings = load_settings(clickhouse_url=server.url, append_timeout_seconds=120)
         store = stack.enter_context(connect(settings))
         migrate(store, 0)

@@ -1,7 +1,9 @@
 """Events of many workspaces over three years, made by ClickHouse itself: for benchmarks of reads.
 
-The largest workspace has a share of its own, the others grow with their number; people, groups,
-connections and collections of a workspace are in proportion to its events.
+The largest workspace has a share of its own, the others grow with their number. Actions have the
+shares of the catalogue's weights, and there are as many groups, collections and connections as
+events that make one; few of them are busy, the first ones most. Each has its own circle of people and
+groups, so that who is removed from a thing has mostly been added to it.
 """
 
 # ruff: noqa: E501 - one long statement, a line for each column
@@ -83,14 +85,17 @@ WITH
     if(u < {rare}, 0, 1 + toUInt32(floor(workspaces * pow((dice_2 % 1000033) / 1000033, 2.5)))) AS workspace,
     if(workspace = 0, {size.largest}, {size.events} * {1 - rare}
         * (pow(workspace / workspaces, 0.4) - pow((workspace - 1) / workspaces, 0.4))) AS workspace_events,
-    20 + toUInt32(workspace_events / 2500) AS people,
+    20 + toUInt32(workspace_events / 100) AS people,
+    2 + toUInt32(workspace_events / 50 * number / {size.events}) AS groups,
     'w' || leftPad(toString(workspace), 6, '0') AS workspace_key,
     CAST({lots}, 'Array(UInt8)')[1 + dice_3 % {len(lots)}] AS which,
     toUInt32(people * pow((intDiv(dice_1, 1000003) % 9973) / 9973, 2)) AS who,
-    intDiv(dice_2, 1000033) % people AS whom,
-    intDiv(dice_3, {len(lots)}) % 1000000007 AS thing,
-    multiIf(entity_type = 'workspace', 1, entity_type = 'workspace_group', 2 + intDiv(people, 8),
-        entity_type = 'workspace_collection', 3 + intDiv(people, 4), entity_type = 'workspace_connection', 3 + intDiv(people, 20), 1) AS things,
+    multiIf(entity_type = 'workspace_group', groups, entity_type = 'workspace_collection', 2 * groups,
+        entity_type = 'workspace_connection', 2 + intDiv(groups * 5, 8), 1) AS things,
+    toUInt32(floor(things * pow(intDiv(dice_3, {len(lots)}) % 99991 / 99991, 2))) AS thing,
+    intDiv(dice_2, 1000033) AS dice_4,
+    if(entity_type = 'workspace', dice_4, cityHash64(thing, prefix) + dice_4 % (8 + intDiv(2000, thing + 1))) % people AS whom,
+    toUInt32(floor(groups * pow(cityHash64(thing, prefix, dice_4 % (4 + intDiv(100, thing + 1))) % 9973 / 9973, 2))) AS whose,
     {pick([literal(_PREFIXES[action.entity_type]) for action in actions], "LowCardinality(String)")} AS prefix,
     {words(action.entity_type for action in actions)} AS entity_type,
     {marks("member")} AS has_member,
@@ -110,11 +115,11 @@ SELECT
     if(who % 20 = 0, 'admin', 'member'), '203.0.' || (who % 250) || '.' || (dice_1 % 5),
     'Mozilla/5.0 (X11; Linux x86_64; rv:' || (90 + who % 50) || '.0) Gecko/20100101 Firefox/' || (90 + who % 50) || '.0',
     lower(hex(cityHash64(who, toDate(moment)))), entity_type AS kind,
-    if(prefix = 'w', workspace_key, workspace_key || '-' || prefix || (thing % things)) AS entity,
-    kind || ' ' || (thing % things) AS thing_name,
+    if(prefix = 'w', workspace_key, workspace_key || '-' || prefix || thing) AS entity,
+    kind || ' ' || thing AS thing_name,
     if(has_member, workspace_key || '-u' || whom, NULL), if(has_member, 'person_' || whom, NULL),
     if(has_member, 'person_' || whom || '@example.org', NULL),
-    if(has_group, workspace_key || '-g' || (whom % (2 + intDiv(people, 8))), NULL), if(has_group, 'Group ' || whom % (2 + intDiv(people, 8)), NULL),
+    if(has_group, workspace_key || '-g' || whose, NULL), if(has_group, 'workspace_group ' || whose, NULL),
     if(has_role, roles[role_at], NULL), if(has_previous, roles[previous_at], NULL),
     multiIf(dice_1 % 50 = 0, 'denied', dice_1 % 50 = 1, 'failure', 'success'),
     lower(hex(dice_1)), lower(hex(dice_2)) || lower(hex(dice_3)),

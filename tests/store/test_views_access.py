@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -222,6 +223,73 @@ def test_random_logs(store: Store, seed: int) -> None:
         ]
         views.compare(known)
     Views(store, None).compare(known)
+    compare_as_of(store, list(worlds)[:4], (3, 7))
+    compare_between(store, list(worlds)[:6], at(3), at(8))
+
+
+def compare_between(
+    store: Store, workspaces: Iterable[str], since: datetime, until: datetime
+) -> None:
+    """Compare what is told of a stretch of time with what is told of all."""
+    span = "since = {since:DateTime64(6, 'UTC')}, until = {until:DateTime64(6, 'UTC')}"
+    told = 0
+    for view, workspace in itertools.product(("access_grants", "group_members"), workspaces):
+        where = (
+            "workspace_id = {workspace:String} AND valid_from >= {since:DateTime64(6, 'UTC')} "
+            "AND valid_from < {until:DateTime64(6, 'UTC')}"
+        )
+        expected, found = (
+            rows(
+                store,
+                f"SELECT * FROM {{database}}.{relation} ORDER BY ALL",
+                workspace=workspace,
+                since=since,
+                until=until,
+            )
+            for relation in (
+                f"{view} WHERE {where}",
+                f"{view}_between(workspace = {{workspace:String}}, {span})",
+            )
+        )
+        assert found == expected
+        told += len(found)
+    assert told
+
+
+def compare_as_of(store: Store, workspaces: Iterable[str], hours: Iterable[float]) -> None:
+    """Compare what is told of one thing as of a time with what is told of all."""
+    shared = (
+        "valid_from, entity_type, entity_name, member_id, member_username, role, role_rank, "
+        "through, through_name, start_recorded, granted_by, granted_by_id, added_by, "
+        "added_by_id, grant_event_id, membership_event_id"
+    )
+    told = 0
+    for workspace in workspaces:
+        spans = rows(
+            store,
+            f"SELECT entity_id, valid_until, {shared} "
+            "FROM {database}.effective_access WHERE workspace_id = {workspace:String}",
+            workspace=workspace,
+        )
+        for hour, entity in itertools.product(hours, ("c0", "c1", "k0")):
+            moment = at(hour)
+            expected = [
+                rest
+                for thing, until, *rest in spans
+                if thing == entity and rest[0] <= moment and (until is None or until > moment)
+            ]
+            found = rows(
+                store,
+                f"SELECT {shared} FROM {{database}}.effective_access_at("
+                "workspace = {workspace:String}, entity = {entity:String}, "
+                "at = {moment:DateTime64(6, 'UTC')})",
+                workspace=workspace,
+                entity=entity,
+                moment=moment,
+            )
+            assert sorted(map(list, found), key=repr) == sorted(expected, key=repr)
+            told += len(found)
+    assert told
 
 
 class Views:
