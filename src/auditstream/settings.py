@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         0, ge=0, description="Days an event is kept after its arrival; 0 keeps it for ever."
     )
 
-    fetch_rows: Rows = Field(40_000, description="Records of one fetch at most.")
+    fetch_rows: Rows = Field(30_000, description="Records of one fetch at most.")
     fetch_seconds: Seconds = Field(0.1, description="How long a fetch waits for records.")
     append_rows: Rows = Field(100_000, description="Rows of one append at which it is sent.")
     append_seconds: Seconds = Field(1.0, description="Age of a row at which its append is sent.")
@@ -82,7 +82,7 @@ class Settings(BaseSettings):
         15.0, description="Bound of one append; after it the append has landed or never will."
     )
     buffer_rows: Rows = Field(
-        240_000, description="Rows in memory at which reading pauses until the store caught up."
+        200_000, description="Rows in memory at which reading pauses until the store caught up."
     )
     drain_seconds: Seconds = Field(10.0, description="How long a stopping worker may drain.")
 

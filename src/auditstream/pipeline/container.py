@@ -39,20 +39,42 @@ class Container(NamedTuple):
     guard: bytes
     datums: Datums
 
+    def only(self, places: NDArray[np.int64]) -> Container:
+        """Return a container of the datums at these ascending places alone."""
+        some = self.datums.at(places)
+        starts, ends = some.starts - FRAME.size, some.ends + GUARD_BYTES
+        last = np.flatnonzero(np.append(starts[1:] != ends[:-1], True)) if places.size else places
+        first = np.append(0, last[:-1] + 1) if places.size else places
+        sizes = some.ends - starts
+        head = _layout().header + self.guard + _block_head(sizes)
+        body = memoryview(self.body)
+        runs = zip(starts[first].tolist(), ends[last].tolist(), strict=True)
+        rows = (body[start:end] for start, end in runs)
+        return _container(b"".join((head, *rows, self.guard)), len(head), sizes, self.guard)
+
 
 def join(values: Sequence[bytes], sizes: NDArray[np.int64]) -> Container:
-    """Join framed values; `sizes` are their sizes in bytes, at least 5 each."""
+    """Join framed values; `sizes` are their sizes in bytes.
+
+    A value shorter than a frame may be among them as long as it is not read.
+    """
     guard = secrets.token_bytes(GUARD_BYTES)
-    header = _layout().header
-    count = len(values)
-    total = int(sizes.sum()) + count * GUARD_BYTES
-    first = _long(count) + _long(total)
-    # One join and no copy: the guard is also what marks the start and the end of the block.
-    head = first + values[0] if count else first
-    body = guard.join((header, head, *values[1:], b"", b""))
-    ends = len(header) + GUARD_BYTES + len(first) + np.cumsum(sizes + GUARD_BYTES) - GUARD_BYTES
-    datums = Datums(np.frombuffer(body, np.uint8), ends - sizes + FRAME.size, ends)
-    return Container(body, guard, datums)
+    head = _layout().header + guard + _block_head(sizes)
+    # One join and no copy: the guard is also what marks the end of the block.
+    rows = (head + values[0], *values[1:], b"", b"") if values else (head, b"")
+    return _container(guard.join(rows), len(head), sizes, guard)
+
+
+def _block_head(sizes: NDArray[np.int64]) -> bytes:
+    return _long(len(sizes)) + _long(int(sizes.sum()) + len(sizes) * GUARD_BYTES)
+
+
+def _container(body: bytes, head: int, sizes: NDArray[np.int64], guard: bytes) -> Container:
+    """Return a container with what is where; its first value begins after `head` bytes."""
+    ends = head + np.cumsum(sizes + GUARD_BYTES) - GUARD_BYTES
+    return Container(
+        body, guard, Datums(np.frombuffer(body, np.uint8), ends - sizes + FRAME.size, ends)
+    )
 
 
 class Reading(NamedTuple):

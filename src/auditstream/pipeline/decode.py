@@ -12,7 +12,7 @@ from auditstream.contract.fields import event_fields
 from auditstream.errors import Problem
 from auditstream.pipeline.container import Container, read
 from auditstream.pipeline.datum import read_datum
-from auditstream.pipeline.framing import NOT_FRAMED, Values, accept, not_framed, schema_ids
+from auditstream.pipeline.framing import NOT_FRAMED, Mask, Values, accept, not_framed, schema_ids
 from auditstream.pipeline.records import Batch, Records
 from auditstream.pipeline.rejects import Rejection, reject_frame
 from auditstream.pipeline.structure import doubtful
@@ -41,8 +41,8 @@ def decode(records: Records, writers: Writers, now: datetime, max_event_bytes: i
     Blocks where the source of schemas does, and raises what it raises.
     """
     rejections: list[Rejection] = []
-    values = accept(records, max_event_bytes, rejections)
-    frames = [frame for frame in _read(values, writers, rejections) if frame.height]
+    values, wrong = accept(records, max_event_bytes, rejections)
+    frames = [frame for frame in _read(values, wrong, writers, rejections) if frame.height]
     events = pl.concat(frames) if frames else _frame_of([])
     if len(frames) > 1:
         events = events.sort("row")
@@ -52,26 +52,26 @@ def decode(records: Records, writers: Writers, now: datetime, max_event_bytes: i
     )
 
 
-def _read(values: Values, writers: Writers, rejections: list[Rejection]) -> list[pl.DataFrame]:
+def _read(
+    values: Values, wrong: Mask, writers: Writers, rejections: list[Rejection]
+) -> list[pl.DataFrame]:
     frames: list[pl.DataFrame] = []
     container = values.join()
     ids = schema_ids(container)
-    for schema_id in np.unique(ids).tolist():
-        places = np.flatnonzero(ids == schema_id)
-        part = values if len(places) == len(ids) else values.take(places)
+    for schema_id in np.unique(ids[~wrong]).tolist():
+        places = np.flatnonzero((ids == schema_id) & ~wrong)
         writer = not_framed() if schema_id == NOT_FRAMED else writers.find(schema_id)
         if isinstance(writer, Problem):
-            rejections += [_rejection(row, writer) for row in part.rows.tolist()]
+            rejections += [_rejection(row, writer) for row in values.rows[places].tolist()]
         elif not writer.current:
-            frames.append(_read_each(part, writer, rejections))
+            frames.append(_read_each(values.take(places), writer, rejections))
         else:
             doubt = doubtful(container.datums.at(places), event_fields())
             if doubt.any():
-                doubted = part.take(np.flatnonzero(doubt))
-                frames.append(_read_each(doubted, writer, rejections))
-                part = part.take(np.flatnonzero(~doubt))
-            joined = container if len(part.rows) == len(ids) else part.join()
-            frames += _read_columns(part, joined, writer, rejections)
+                frames.append(_read_each(values.take(places[doubt]), writer, rejections))
+                places = places[~doubt]
+            joined = container if len(places) == len(ids) else container.only(places)
+            frames += _read_columns(values.take(places), joined, writer, rejections)
     return frames
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,22 +15,31 @@ from auditstream.pipeline.records import Records
 from auditstream.pipeline.rejects import Rejection
 
 Rows: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
 
 NOT_FRAMED: Final = -1
 """Stands for the schema id of a value that has no frame."""
 
 
 class Values(NamedTuple):
-    """Values of records with their places in the batch and their sizes in bytes."""
+    """Values of records: their rows in the batch and their sizes in bytes.
+
+    `source` has the values of all rows. Taking some of many does not touch them: each is somewhere
+    else in memory.
+    """
 
     rows: Rows
-    values: list[bytes]
+    source: Sequence[bytes]
     sizes: Rows
+
+    @property
+    def values(self) -> list[bytes]:
+        """The values themselves."""
+        return [self.source[row] for row in self.rows.tolist()]
 
     def take(self, places: Rows) -> Values:
         """Return the values at these places."""
-        taken = [self.values[place] for place in places.tolist()]
-        return Values(self.rows[places], taken, self.sizes[places])
+        return Values(self.rows[places], self.source, self.sizes[places])
 
     def shares(self, count: int) -> Iterator[Values]:
         """Yield the values in so many shares of equal size."""
@@ -39,23 +48,28 @@ class Values(NamedTuple):
 
     def join(self) -> Container:
         """Join the values into a container."""
-        return join(self.values, self.sizes)
+        every = len(self.rows) == len(self.source)
+        return join(self.source if every else self.values, self.sizes)
 
 
-def accept(records: Records, max_event_bytes: int, rejections: list[Rejection]) -> Values:
-    """Return the values that may have a frame; the others are added to the rejections."""
-    values = [value or b"" for value in records.values]
-    sizes = np.fromiter(map(len, values), np.int64, len(values))
+def accept(
+    records: Records, max_event_bytes: int, rejections: list[Rejection]
+) -> tuple[Values, Mask]:
+    """Return all values, and which of them cannot have a frame; these are added to the rejections.
+
+    They are empty in what is returned.
+    """
+    source = [value or b"" for value in records.values]
+    sizes = np.fromiter(map(len, source), np.int64, len(source))
     wrong = (sizes < FRAME.size) | (sizes > max_event_bytes)
     if not all(records.keys):
-        wrong |= np.fromiter((key is None for key in records.keys), np.bool_, len(values))
-    every = Values(np.arange(len(values)), values, sizes)
-    if not wrong.any():
-        return every
+        wrong |= np.fromiter((key is None for key in records.keys), np.bool_, len(source))
     for row in np.flatnonzero(wrong).tolist():
         problem = _problem(records.keys[row], records.values[row], max_event_bytes)
         rejections.append(Rejection(row, problem.reason, problem.field, problem.message))
-    return every.take(np.flatnonzero(~wrong))
+        source[row] = b""
+    sizes[wrong] = 0
+    return Values(np.arange(len(source)), source, sizes), wrong
 
 
 def schema_ids(container: Container) -> Rows:

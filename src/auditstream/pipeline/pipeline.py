@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,6 +66,7 @@ class Pipeline:
         )
         self._detector = Detector(rules)
         self._clock = clock
+        self._aside = ThreadPoolExecutor(1, "look-up")
 
     @property
     def catalogue(self) -> Catalogue:
@@ -114,9 +116,10 @@ class Pipeline:
         (AuditStreamError); the same records may then be processed again.
         """
         batch = read or self.read(records)
+        # At once, since both wait for the store; roles that only repeats ask for do no harm.
+        roles = self._aside.submit(look_up_roles, batch.events, history, self._actions)
         batch = deduplicate(batch, look_up_events(batch.events, history))
-        roles = look_up_roles(batch.events, history, self._actions)
-        events = self._enricher.enrich(batch, roles)
+        events = self._enricher.enrich(batch, roles.result())
         alerts = self._detector.detect(events, batch.now)
         return Processed(events, batch.rejects, batch.duplicates, alerts)
 

@@ -20,7 +20,6 @@ from auditstream.store.rejects import append_rejects
 from auditstream.store.sealed import Sealed
 from auditstream.worker.assignment import Assignment
 from auditstream.worker.lane import Lane, Slice
-from auditstream.worker.memory import release_free_memory
 from auditstream.worker.metrics import metrics
 from auditstream.worker.pending import Pending
 from auditstream.worker.share import NOTHING, Packed, Share
@@ -203,7 +202,6 @@ class AppendLoop:
         if events:
             with metrics.append_seconds.time():
                 await self.store_it(lambda: self._append(lane, events), lane.abandoned)
-            release_free_memory()
             lane.watermark = events[-1].last
             metrics.events_stored.inc(sum(part.rows for part in events))
             self._follower.appended(
