@@ -28,6 +28,7 @@ from auditstream.errors import RefusedError
 from auditstream.store.event_filter import EventFilter
 from auditstream.store.neighbours import read_neighbourhood
 from auditstream.store.read_events import EVENT_SHAPE, Page, read_page
+from auditstream.store.read_near import read_near
 
 Form: TypeAlias = Literal["json", "ocsf", "ecs"]
 FORMS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
@@ -103,14 +104,20 @@ def _page(services: Services, access: Access, wanted: EventFilter, query: PageQu
     purpose = f"events {query.order}"
 
     def read(place: Place, limit: int) -> Page:
+        store, snapshot, after = services.store, place.snapshot, place.after
+        if query.order == "newest":
+            paces = services.paces
+            return read_near(
+                store, paces, EVENT_SHAPE, wanted, snapshot=snapshot, after=after, limit=limit
+            )
         return read_page(
-            services.store,
+            store,
             EVENT_SHAPE,
             wanted,
-            snapshot=place.snapshot,
-            after=place.after,
+            snapshot=snapshot,
+            after=after,
             limit=limit,
-            newest_first=query.order == "newest",
+            newest_first=False,
         )
 
     walk = Walk(purpose, wanted, EVENT_SHAPE, query.limit, read, READ_AHEAD)

@@ -25,7 +25,8 @@ from auditstream.api.read_ahead import Walk
 from auditstream.api.services import Services, services_of
 from auditstream.store.audit_log_entries import entry_shape
 from auditstream.store.event_filter import EventFilter
-from auditstream.store.read_events import Page, read_page
+from auditstream.store.read_events import Page
+from auditstream.store.read_near import read_near
 
 PAGE_ENTRIES: Final = 100
 READ_AHEAD: Final = 4_000
@@ -157,8 +158,14 @@ def _page(services: Services, access: Access, wanted: EventFilter, token: str | 
     shape = entry_shape(access.token.workspace_username)
 
     def read(place: Place, limit: int) -> Page:
-        return read_page(
-            services.store, shape, wanted, snapshot=place.snapshot, after=place.after, limit=limit
+        return read_near(
+            services.store,
+            services.paces,
+            shape,
+            wanted,
+            snapshot=place.snapshot,
+            after=place.after,
+            limit=limit,
         )
 
     walk = Walk(_PURPOSE, wanted, shape, PAGE_ENTRIES, read, READ_AHEAD)

@@ -16,6 +16,7 @@ from auditstream.contract.catalogue import Catalogue, load_catalogue, shipped_ca
 from auditstream.publish.audit_log import AuditLog
 from auditstream.settings import Settings
 from auditstream.store.connection import Store, connect
+from auditstream.store.read_near import Paces
 from auditstream.store.shared import Shared
 from auditstream.store.snapshot import Snapshot, read_snapshot
 from auditstream.store.tokens import read_tokens
@@ -36,6 +37,7 @@ class Services:
     verifier: Verifier
     cursors: Cursors
     snapshots: Shared[Snapshot]
+    paces: Paces
     ahead: ReadAhead
     requests: Limiter
     failures: Limiter
@@ -58,6 +60,7 @@ def make_services(settings: Settings, audit: AuditLog | None = None) -> Services
         Verifier(lambda: read_tokens(store)),
         cursors,
         Shared(lambda: read_snapshot(store)),
+        Paces(),
         ReadAhead(cursors),
         Limiter(settings.api_requests_per_minute),
         Limiter(FAILURES_PER_MINUTE),
