@@ -83,7 +83,7 @@ def sign_in(page: Page, issued: Issued) -> None:
 
 def _note(text: str, complaints: list[str]) -> None:
     # A page of a refusal is one with its status.
-    if "the server responded with a status of" not in text:
+    if "Failed to load resource" not in text:
         complaints.append(text)
 
 

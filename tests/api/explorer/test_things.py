@@ -28,7 +28,7 @@ from tests.api.explorer.test_sign_in import sign_in as enter
 
 PAGES = (
     *("event", "alerts", "alert", "questions", "question", "person", "connection"),
-    *("completeness", "rejects", "reject", "busy group"),
+    *("completeness", "rejects", "reject", "busy group", "access"),
 )
 
 
@@ -88,6 +88,7 @@ def paths(told: Told, store: Store) -> dict[str, str]:
         "group": f"/entity?id={most(events, 'group_id')}",
         "busy group": f"/entity?id={busy_group(store, told)}",
         "connection": f"/entity?id={thing}",
+        "access": f"/actor/access?id={most(events, 'member_id')}",
         "completeness": "/completeness",
         "rejects": "/rejects",
         "reject": f"/rejects/{reject_of(store, told)}",
@@ -153,6 +154,7 @@ def test_everybody_can_use_them(signed_in: Page, paths: dict[str, str]) -> None:
         answer = signed_in.goto(paths[name])
         assert answer
         assert answer.status == 200, name
+        expect(signed_in.locator("[aria-busy=true]")).to_have_count(0)
         found = Axe().run(signed_in).response["violations"]
         signed_in.emulate_media(color_scheme="dark")
         colours = Axe().run(signed_in, options={"runOnly": ["color-contrast"]})
@@ -392,6 +394,7 @@ def test_access_is_a_picture_and_a_table(signed_in: Page, paths: dict[str, str])
     """Both name the same people, groups and things; the table is there for screen readers."""
     for name in ("person", "busy group", "connection"):
         signed_in.goto(paths[name])
+        expect(signed_in.locator("#access")).to_have_attribute("aria-busy", "false")
         drawn = {
             kind: set(signed_in.locator(f".access .box.{kind} + .name").all_text_contents())
             for kind in ("person", "group", "thing")
@@ -405,6 +408,18 @@ def test_access_is_a_picture_and_a_table(signed_in: Page, paths: dict[str, str])
             assert drawn["person"] == {
                 cells[0].capitalize() if cells[0] == "everyone" else cells[0] for cells in told
             }
+
+
+def test_access_that_does_not_come_leaves_its_link(signed_in: Page, paths: dict[str, str]) -> None:
+    """The rest of the page does not wait for it; the link leads to a page of its own."""
+    signed_in.route("**/entity/access*", lambda route: route.abort())
+    signed_in.goto(paths["connection"])
+    expect(signed_in.locator("#access")).to_have_attribute("aria-busy", "false")
+    signed_in.unroute("**/entity/access*")
+    signed_in.get_by_role("link", name="Show it").click()
+    expect(signed_in.locator(".access .box.thing")).to_have_count(1)
+    signed_in.locator("h1").get_by_role("link").click()
+    signed_in.wait_for_url(f"**{paths['connection']}")
 
 
 def test_subject_counts_every_action(signed_in: Page, paths: dict[str, str], told: Told) -> None:
@@ -446,7 +461,7 @@ def test_another_workspace_has_no_such_thing(
 
 
 @pytest.mark.usefixtures("published")
-@pytest.mark.parametrize("name", ["alerts", "question", "completeness", "rejects"])
+@pytest.mark.parametrize("name", ["alerts", "question", "completeness", "rejects", "access"])
 def test_another_workspace_sees_none_of_it(
     stranger: TestClient, paths: dict[str, str], name: str
 ) -> None:

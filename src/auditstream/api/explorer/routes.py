@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from auditstream.api.explorer import (
+    access,
     alert,
     alerts,
     completeness,
@@ -20,7 +21,7 @@ from auditstream.api.explorer import (
 
 router = APIRouter(include_in_schema=False)
 for _page in (
-    *(sign_in, files, log, log_files, event, alerts, alert, questions, subject),
+    *(sign_in, files, log, log_files, event, alerts, alert, questions, subject, access),
     *(completeness, rejects),
 ):
     router.include_router(_page.router)

@@ -1,4 +1,7 @@
-"""The pages of an actor and of an entity: what was done, how often, and who reaches what now."""
+"""The pages of an actor and of an entity: what was done, how often, and the newest of it.
+
+Who reaches what follows by a script, once the page is there: it is a page of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -14,16 +16,13 @@ from starlette.concurrency import run_in_threadpool
 
 from auditstream.api.explorer.addresses import address
 from auditstream.api.explorer.chart import draw
-from auditstream.api.explorer.picture import draw_access
 from auditstream.api.explorer.rows import LOG_SHAPE, row_from
 from auditstream.api.explorer.visit import Visit, visiting
 from auditstream.errors import RefusedError
-from auditstream.store.access import About, Reach, read_reach
 from auditstream.store.activity import Activity, read_activity
 from auditstream.store.event_filter import EventFilter
 from auditstream.store.read_events import Shape
 
-MOST_WAYS: Final = 500
 _RECENT: Final = 20
 _GROUP: Final = "workspace_group"
 _SHAPE: Final = Shape(
@@ -66,7 +65,7 @@ class Part:
 async def show_actor(id: Identity, visit: Reader) -> Response:  # noqa: A002 - the parameter's name
     """Show what somebody did, what was done to them, and what they reach now."""
     titles = {"actor": "What they did", "member": "What was done to them"}
-    (did, to_them), reach = await _read(visit, id, titles, "member")
+    did, to_them = await _read(visit, id, titles)
     done = did.recent
     named = [
         (event[f"{part}_id"], event[f"{part}_username"])
@@ -75,21 +74,16 @@ async def show_actor(id: Identity, visit: Reader) -> Response:  # noqa: A002 - t
     ]
     # A name leads to the id that the tables of access go by.
     number = next((key for key, name in named if key and id in (key, name)), id)
-    if number != id:
-        reach = await _reach(visit, "member", number)
     name = next((name for key, name in named if key == number and name), number)
     kind = done[0]["actor_type"] if done else "user"
     return await run_in_threadpool(
         _page,
         visit,
         (did, to_them),
-        reach,
-        reader=(number, name),
         kind="Person" if kind == "user" else kind.replace("_", " ").capitalize(),
         heading=name,
         identity=number,
-        joined_title="Groups",
-        access_title="What they reach now",
+        access=("What they reach now", address("/actor/access", [("id", number)])),
     )
 
 
@@ -97,43 +91,34 @@ async def show_actor(id: Identity, visit: Reader) -> Response:  # noqa: A002 - t
 async def show_entity(id: Identity, visit: Reader) -> Response:  # noqa: A002 - the parameter's name
     """Show what was done with a thing or group, and who reaches it, or through it, now."""
     titles = {"entity": "What was done with it", "group": "Given to it and taken from it"}
-    (about, with_group), reach = await _read(visit, id, titles, "entity")
+    about, with_group = await _read(visit, id, titles)
     part = "entity" if about.activity.recent else "group"
     newest = (about.recent or with_group.recent)[0]
     kind = newest["entity_type"] if about.activity.recent else _GROUP
     number, name = newest[f"{part}_id"], newest[f"{part}_name"]
-    if number != id:
-        reach = await _reach(visit, "entity", number)
     return await run_in_threadpool(
         _page,
         visit,
         (about, with_group),
-        reach,
         kind=kind.replace("workspace_", "").replace("_", " ").capitalize(),
         heading=name or number,
         identity=number,
-        joined_title="Members",
-        access_title="Who reaches what through it now" if kind == _GROUP else "Who reaches it now",
+        access=("Who reaches it now", address("/entity/access", [("id", number)])),
     )
 
 
-async def _read(
-    visit: Visit, value: str, titles: Mapping[str, str], about: About
-) -> tuple[list[Part], Reach]:
-    """Return the events that name a subject by its id, else by its name, and its reach by the id.
+async def _read(visit: Visit, value: str, titles: Mapping[str, str]) -> list[Part]:
+    """Return the events that name a subject by its id, else by its name.
 
     Raises:
         RefusedError: 404, there are none.
     """
-    parts, reach = await asyncio.gather(
-        _parts(visit, value, titles, "_id"), _reach(visit, about, value)
-    )
-    if not any(part.activity.recent for part in parts):
-        parts = await _parts(visit, value, titles, "")
-    if not any(part.activity.recent for part in parts):
-        await run_in_threadpool(visit.record, 0)
-        raise RefusedError(404, "nothing and nobody of this id is in the log of the workspace")
-    return parts, reach
+    for suffix in ("_id", ""):
+        parts = await _parts(visit, value, titles, suffix)
+        if any(part.activity.recent for part in parts):
+            return parts
+    await run_in_threadpool(visit.record, 0)
+    raise RefusedError(404, "nothing and nobody of this id is in the log of the workspace")
 
 
 async def _parts(visit: Visit, value: str, titles: Mapping[str, str], suffix: str) -> list[Part]:
@@ -150,24 +135,11 @@ def _part(visit: Visit, name: str, title: str, value: str, condition: str) -> Pa
     return Part(title, name, value, read_activity(visit.services.store, wanted, _SHAPE, _RECENT))
 
 
-async def _reach(visit: Visit, about: About, value: str) -> Reach:
-    store, workspace, now = visit.services.store, visit.token.workspace_id, datetime.now(UTC)
-    return await run_in_threadpool(read_reach, store, workspace, about, value, now, MOST_WAYS)
-
-
-def _page(
-    visit: Visit,
-    parts: Sequence[Part],
-    reach: Reach,
-    *,
-    reader: tuple[str, str] | None = None,
-    **values: Any,
-) -> Response:
+def _page(visit: Visit, parts: Sequence[Part], **values: Any) -> Response:
     catalogue = visit.services.catalogue
     told = [part for part in parts if part.activity.recent]
     seen = [action for part in told for action in part.activity.actions]
-    shown = sum(len(part.activity.recent) for part in told)
-    visit.record(shown + len(reach.ways) + len(reach.memberships))
+    visit.record(sum(len(part.activity.recent) for part in told))
     return visit.page(
         "subject.html",
         with_day=True,
@@ -177,8 +149,5 @@ def _page(
         described={name: action.description for name, action in catalogue.actions.items()},
         first=min(action.first for action in seen),
         last=max(action.last for action in seen),
-        picture=draw_access(reach.ways, reader),
-        ways=reach.ways,
-        joined=reach.memberships,
         **values,
     )
