@@ -397,6 +397,42 @@ def test_effective_access(access: Store, before: str | None, through: str, fires
         assert match.first["event_id"] == joined
 
 
+def test_effective_access_through_a_large_group(access: Store) -> None:
+    """Ten thousand members of a group, who all have the access, are no reason to refuse the rule.
+
+    Those who had it another way do not fire: until the same moment is had, from it on is not.
+    """
+    rule = extension(
+        "through_group", "effective_access", rules=["give"], entity_type="workspace_connection",
+        role="manage", through="group",
+    )  # fmt: skip
+    refusals = Refusals()
+    log = Log(access, rule, refusals=refusals)
+    group = {"entity_type": "workspace_group", "entity_id": "g1"}
+    log.append((0, "other"), entity_type="workspace_connection", group_id="g1", role_rank=3)
+    joined = log.frame([(5, "give")], group)["event_id"][0]
+
+    def minute(number: int) -> str:
+        return f"toDateTime64('{START:%Y-%m-%d %H}:{number:02}:00', 6, 'UTC')"
+
+    def rows(member: str, count: int, way: str, since: int, until: str, event: str) -> None:
+        access.command(
+            f"INSERT INTO {access.database}.effective_access SELECT 'w', 'workspace_connection', "
+            f"'c' || toString(number % 5), 'Warehouse', {member}, NULL, 'manage', 3, '{way}', "
+            f"NULL, {minute(since)}, {until}, NULL, {event} FROM numbers({count})"
+        )
+
+    rows("toString(intDiv(number, 5))", 50_000, "g1", 0, "NULL", "NULL")
+    for member in ("eve", "until", "before", "same"):
+        rows(f"'{member}'", 1, "g1", 5, "NULL", f"'{joined}'")
+    rows("'until'", 1, "direct", 1, minute(5), "NULL")
+    rows("'before'", 1, "direct", 1, minute(4), "NULL")
+    rows("'same'", 1, "direct", 5, "NULL", "NULL")
+    matches = log.append((5, "give"), **group)
+    assert refusals.reasons == {}
+    assert [match.group["member_id"] for match in matches] == ["before", "eve", "same"]
+
+
 def test_queries_change_nothing(store: Store) -> None:
     """What is asked cannot write."""
     with pytest.raises(StoreError):

@@ -27,8 +27,8 @@ _ITSELF: Final = (
 
 _WAYS: Final = {
     "any": "1",
-    "direct": "a.through IN ('direct', 'everyone')",
-    "group": "a.through NOT IN ('direct', 'everyone')",
+    "direct": "through IN ('direct', 'everyone')",
+    "group": "through NOT IN ('direct', 'everyone')",
 }
 
 
@@ -72,38 +72,37 @@ def absence(rule: Absence, rows: str) -> str:
 
 def effective_access(rule: EffectiveAccess, rows: str, scope: Scope) -> str:
     """Fire at occurrences from which on a member has access not had by any way just before."""
-    # The view is the most that such a query costs: it is read once, all ways to a thing together.
-    way = (
-        "(e.member_id, ifNull(e.role, ''), e.through, e.valid_from, e.valid_until, "
-        "e.grant_event_id, e.membership_event_id, if(e.member_id = '', 'everyone', "
-        "ifNull(e.member_username, e.member_id)), ifNull(e.through_name, e.through))::Tuple("
-        "member String, role String, through String, begun DateTime64(6, 'UTC'), "
-        "over Nullable(DateTime64(6, 'UTC')), granted Nullable(UUID), joined Nullable(UUID), "
-        "name String, way String)"
-    )
+    # The view is the most that such a query costs: it is read once. A member had access just before
+    # a way began if the latest end of the ways that began earlier, own or everyone's, was not yet
+    # past: no way is compared with another one, of which a large group has as many as members.
     access = (
-        "SELECT e.workspace_id AS ws, e.entity_id AS thing, any(e.entity_name) AS thing_name, "
-        f"groupArray({way}) AS ways FROM {scope.database}.effective_access AS e "
+        "SELECT e.workspace_id AS ws, e.entity_type AS kind, e.entity_id AS thing, "
+        "ifNull(e.entity_name, e.entity_id) AS shown, e.member_id AS member, "
+        "ifNull(e.role, '') AS role, e.through AS through, "
+        "ifNull(e.through_name, e.through) AS way, e.grant_event_id AS granted, "
+        "e.membership_event_id AS joined, "
+        "if(e.member_id = '', 'everyone', ifNull(e.member_username, e.member_id)) AS name, "
+        "toUnixTimestamp64Micro(e.valid_from) AS begun, "
+        f"ifNull(toUnixTimestamp64Micro(e.valid_until) + 1, {FAR}) AS past "
+        f"FROM {scope.database}.effective_access AS e "
         f"WHERE {one_of('e.entity_type', rule.entity_types)} "
         f"AND ifNull(e.role_rank >= {rule.min_rank}, false)"
         + ("" if scope.workspaces is None else f" AND {one_of('e.workspace_id', scope.workspaces)}")
-        + " GROUP BY e.workspace_id, e.entity_type, e.entity_id"
     )
-    had = (
-        "arrayExists(b -> b.member IN (a.member, '') AND b.begun < a.begun "
-        "AND ifNull(b.over >= a.begun, true), ways)"
-    )
+    earlier = "ORDER BY begun RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
     begun = (
-        "SELECT ws, thing, ifNull(thing_name, thing) AS shown, a, "
-        "arrayJoin(arrayDistinct([a.granted, a.joined])) AS cause "
-        f"FROM ({access}) ARRAY JOIN ways AS a WHERE {_WAYS[rule.through]} AND NOT {had}"
+        "SELECT ws, thing, shown, member, role, name, way, begun, "
+        "arrayJoin(arrayDistinct([granted, joined])) AS cause "
+        f"FROM (SELECT *, max(past) OVER (PARTITION BY ws, kind, thing, member {earlier}) AS own, "
+        f"max(if(member = '', past, 0)) OVER (PARTITION BY ws, kind, thing {earlier}) AS common "
+        f"FROM ({access})) WHERE {_WAYS[rule.through]} AND greatest(own, common) <= begun"
     )
     return (
         "SELECT [ws, a.member, thing, a.role] AS g, r.t AS b, r.t AS t, 1 AS n, any(r.x) AS x, "
         f"any(if(r.new, r.t, 0)) AS newest, any([a.name, shown, a.way]) AS told, "
         f"{_ITSELF} AS named FROM ({rows}) AS r "
-        f"INNER JOIN ({begun}) AS w ON w.ws = r.x.ws AND w.cause = r.x.id "
-        "WHERE toUnixTimestamp64Micro(a.begun) = r.t GROUP BY g, r.t"
+        f"INNER JOIN ({begun}) AS a ON a.ws = r.x.ws AND a.cause = r.x.id "
+        "WHERE a.begun = r.t GROUP BY g, r.t"
     )
 
 
