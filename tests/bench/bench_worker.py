@@ -87,7 +87,7 @@ def main() -> None:
         first: tuple[float, int] | None = None
         largest, stored = 0.0, 0
         while stored < expected.stored and time.monotonic() < started + LIMIT_SECONDS:
-            time.sleep(0.1)
+            time.sleep(0.2)
             stored = system.count()
             if first is None and stored:
                 first = time.monotonic(), stored

@@ -98,11 +98,12 @@ def _share(
 
 def _by_partition(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:
     """Split a frame, each part in the order of offsets; copies nothing that is so already."""
-    partitions = frame["kafka_partition"].unique().to_list()
-    if len(partitions) == 1:
-        parts = {partitions[0]: frame}
+    partitions = frame["kafka_partition"]
+    if partitions.is_sorted():
+        ends = partitions.rle().struct.unnest().with_columns(end=pl.col("len").cum_sum())
+        parts = {p: frame[end - rows : end] for rows, p, end in ends.iter_rows()}
     else:
-        parts = {p: frame.filter(pl.col("kafka_partition") == p) for p in partitions}
+        parts = {p: frame.filter(partitions == p) for p in partitions.unique().to_list()}
     return {p: _in_order(part) for p, part in parts.items()}
 
 

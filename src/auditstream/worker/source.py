@@ -54,6 +54,8 @@ LAST_MILLISECOND: Final = 10_413_791_999_999
 
 REVOKE_MARGIN: Final = 5.0
 
+_PARTITION: Final = cast("Callable[[Message], int]", Message.partition)
+
 
 class Fetch:
     """One fetch: its records and, per partition, the assignment under which they were read."""
@@ -256,6 +258,8 @@ class RecordSource:
         if len(good) < len(messages):
             for message in messages:
                 self._heed(message)
+        # Side by side, a partition's rows are a slice of every frame that is made of them.
+        good.sort(key=_PARTITION)
         # Records fetched ahead may be of partitions that were given up since.
         partitions = [cast("int", message.partition()) for message in good]
         if not self._assigned.keys() >= set(partitions):
