@@ -121,6 +121,23 @@ def test_the_past_is_confined_too(sign_in: SignIn) -> None:
         assert found == [("w-1",)]
 
 
+@pytest.mark.parametrize(
+    "view",
+    [
+        "effective_access_at(workspace = '{0}', entity = 'c1', at = '2025-05-01 09:00:00')",
+        "access_grants_between(workspace = '{0}', since = '2025-05-01', until = '2025-05-02')",
+        "group_members_between(workspace = '{0}', since = '2025-05-01', until = '2025-05-02')",
+    ],
+)
+def test_a_named_workspace_is_confined_too(sign_in: SignIn, view: str) -> None:
+    """Naming another workspace as a parameter shows nothing of it; an analyst of all sees it."""
+    for name, seen in zip(NAMES, (WORKSPACES, WORKSPACES[:1], WORKSPACES), strict=True):
+        for workspace in WORKSPACES:
+            query = f"SELECT DISTINCT workspace_id FROM {{database}}.{view.format(workspace)}"
+            expected = [(workspace,)] if workspace in seen else []
+            assert rows(sign_in(name), query) == expected, (name, workspace)
+
+
 @pytest.mark.parametrize("column", sorted(MASKS))
 def test_addresses_and_mail(sign_in: SignIn, column: str) -> None:
     """An investigator sees them; others are refused the column and see it masked."""
@@ -141,10 +158,10 @@ def test_addresses_and_mail(sign_in: SignIn, column: str) -> None:
 
 
 def test_everything_else_of_events_is_granted() -> None:
-    """The columns that an analyst may read are all but the masked ones."""
+    """An analyst may read all columns but the masked ones, and that by which views search."""
     text = "".join((USERS / "audit_readers.xml").read_text().split())
     columns = text.partition("GRANTSELECT(")[2].partition(")ONaudit.events<")[0]
-    assert set(columns.split(",")) == set(EVENTS) - set(MASKS)
+    assert set(columns.split(",")) == set(EVENTS) - set(MASKS) | {"role_key"}
 
 
 @pytest.mark.parametrize("name", NAMES)

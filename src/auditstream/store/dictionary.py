@@ -24,6 +24,12 @@ up to date, and a condition on their columns reaches the table. A condition on `
 on a time makes a query fast. As of a time `t` is a condition as well: `valid_from <= t AND
 (valid_until IS NULL OR valid_until > t)`.
 
+Views of access put together what all events of a workspace say. In a workspace of millions of
+events, ask those that take what is wanted as parameters: who could use one thing at a time,
+`effective_access_at(workspace = 'w1', entity = 'c1', at = '2025-05-03')`, and what began in a
+stretch of time, `access_grants_between(workspace = 'w1', since = '2025-05-01', until =
+'2025-06-01')`, `group_members_between` likewise.
+
 Any client of ClickHouse reads it: `clickhouse-client`, the JDBC and ODBC drivers, Grafana's
 ClickHouse data source (`occurred_at` is the time column), dbt (`deploy/dbt/sources.yml`).
 `deploy/clickhouse/` has users for them.
