@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from auditstream.errors import StoreError
+from auditstream.rules.correlation import engine
 from auditstream.rules.correlation.engine import CorrelationEngine
 from auditstream.rules.correlation.match import Match
 from auditstream.rules.correlation.model import CompoundRule
@@ -201,6 +202,18 @@ def test_catching_up(store: Store) -> None:
     assert started.engine.catch_up(STREAM, 1, timedelta(minutes=5)) == []
     assert Log(store, THREE).engine.catch_up("other", 0, timedelta(minutes=5)) == []
     assert Log(store).engine.catch_up(STREAM, 0, timedelta(minutes=5)) == []
+
+
+def test_catching_up_with_more_than_is_looked_at_together(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waited longest when a lagging worker ended is found behind what came after it."""
+    monkeypatch.setattr(engine, "CAUGHT_UP_AT_ONCE", 2)
+    log = Log(store)
+    log.append((0, "give"), (1, "give"), (2, "give"))
+    log.append((2, "give"), (3, "give"), (4, "give"), (30, "give"), actor_id="bob")
+    matches = Log(store, THREE).engine.catch_up(STREAM, 0, timedelta(minutes=50))
+    assert sorted(match.group["actor_id"] for match in matches) == ["ann", "bob"]
 
 
 def test_odd_values(store: Store) -> None:

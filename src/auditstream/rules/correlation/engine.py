@@ -51,8 +51,12 @@ PLACE: Final = (
 MAX_GROUPS: Final = 5_000
 """Groups that a query names; of more, it looks at all there are."""
 
-MAX_CAUGHT_UP: Final = 100_000
-"""Events of a partition, the newest, that are looked at again when it is taken over."""
+CAUGHT_UP_AT_ONCE: Final = 100_000
+"""Events that are looked at together when a partition is taken over, the newest ones first."""
+
+MAX_CAUGHT_UP: Final = 1_000_000
+"""Events of a partition, the newest, that are looked at again: as many as a worker that lags lets
+wait before it evaluates them."""
 
 
 class CorrelationEngine:
@@ -159,29 +163,42 @@ class CorrelationEngine:
         if not names:
             return []
         try:
-            return self._last(place, names, back)
+            return list(self._last(place, names, back).values())
         except StoreError:
             matches: dict[str, Match] = {}
             for name in names:
                 try:
-                    matches |= {m.alert_id: m for m in self._last(place, [name], back)}
+                    matches |= self._last(place, [name], back)
                 except StoreError as error:
                     self._refuse(name, error)
             return list(matches.values())
 
-    def _last(self, place: str, names: Sequence[str], back: timedelta) -> list[Match]:
-        """Evaluate the events stored last that meet one of some single-event rules."""
+    def _last(self, place: str, names: Sequence[str], back: timedelta) -> dict[str, Match]:
+        """Evaluate the events stored last that meet one of some single-event rules.
+
+        Returns the matches by the ids of their alerts; of several, that of the older events.
+        """
         events = f"{self._database}.events AS e"
         met = [f"({self._predicates[name]}) AS hit_{number}" for number, name in enumerate(names)]
-        found = self._ask(
-            f"SELECT {', '.join(f'e.{name}' for name in self.columns)}, {', '.join(met)} "
-            f"FROM {events} WHERE {place} AND e.ingested_at >= ("
-            f"SELECT max(ingested_at) FROM {events} WHERE {place}) - toIntervalMicrosecond("
-            f"{length(back)}) AND ({' OR '.join(f'hit_{n}' for n in range(len(names)))}) "
-            f"ORDER BY e.kafka_offset DESC LIMIT {MAX_CAUGHT_UP}"
-        )
-        hits = {name: found[f"hit_{number}"].cast(pl.Boolean) for number, name in enumerate(names)}
-        return self.evaluate(found, hits) if found.height else []
+        met_any = " OR ".join(f"hit_{number}" for number in range(len(names)))
+        matches: dict[str, Match] = {}
+        older = ""
+        for _ in range(0, MAX_CAUGHT_UP, CAUGHT_UP_AT_ONCE):
+            found = self._ask(
+                f"SELECT {', '.join(f'e.{name}' for name in self.columns)}, {', '.join(met)} "
+                f"FROM {events} WHERE {place}{older} AND e.ingested_at >= ("
+                f"SELECT max(ingested_at) FROM {events} WHERE {place}) - toIntervalMicrosecond("
+                f"{length(back)}) AND ({met_any}) "
+                f"ORDER BY e.kafka_offset DESC LIMIT {CAUGHT_UP_AT_ONCE}"
+            )
+            if found.is_empty():
+                break
+            hits = {name: found[f"hit_{n}"].cast(pl.Boolean) for n, name in enumerate(names)}
+            matches |= {match.alert_id: match for match in self.evaluate(found, hits)}
+            if found.height < CAUGHT_UP_AT_ONCE:
+                break
+            older = f" AND e.kafka_offset < {found['kafka_offset'][-1]}"
+        return matches
 
     def _refuse(self, name: str, error: StoreError) -> None:
         for rule in self._rules.values():
