@@ -139,3 +139,26 @@ auditstream:
     (alert,) = steps.process(given, NoPast()).alerts
     assert alert.sentence == "Denied: ana was stopped (no)"
     assert Pipeline(shipped_catalogue(), []).process(given, NoPast()).alerts == ()
+
+
+def test_hits_of_watched_rules() -> None:
+    """Hits of rules that are watched are told beside the alerts, and raise none."""
+    part = parse_rule(
+        """\
+title: A group is made
+name: any_group_made
+logsource: {product: analyst_studio, service: audit}
+detection:
+  selection: {action: group_created}
+  condition: selection
+level: low
+auditstream: {part: true}
+""",
+        "parts.yml",
+    )
+    given = records([encode(event("group_created", 1)), encode(escalation(2))], offsets=[4, 5])
+    silent = pipeline().with_rules([part], watched=["any_group_made"]).process(given, NoPast())
+    assert silent.met is not None
+    assert {name: rows.tolist() for name, rows in silent.met.items()} == {"any_group_made": [0]}
+    assert silent.alerts == ()
+    assert pipeline().with_rules([part]).process(given, NoPast()).met == {}

@@ -25,7 +25,7 @@ def piece(rows: int, next_offset: int, due_in: float = 3600.0) -> Slice:
     share = share_out(
         Processed(events, NOTHING.rejects, duplicates=0, alerts=()),
         Memory(shipped_catalogue()),
-        lambda _: None,
+        lambda _, __: None,
     )[0]
     return Slice(
         share=share,

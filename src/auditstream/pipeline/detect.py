@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, NamedTuple
@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from auditstream.contract.alert import Alert, Evidence, alert_id
+from auditstream.pipeline.records import Hits
 from auditstream.pipeline.sentence import fill, neutral, shown, tell
 from auditstream.rules.matcher import Matcher
 from auditstream.rules.rule import Rule
@@ -38,26 +39,35 @@ ALERTED: Final = (
 
 
 class Detector:
-    """Rules, compiled.
+    """Rules, compiled: those that alert, and those `watched`, whose hits others ask for.
 
     Raises:
         ContractError: a rule's sentence is wrong.
     """
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = [rule for rule in rules if rule.alerts]
+    def __init__(self, rules: Sequence[Rule], watched: Collection[str] = ()) -> None:
+        self._rules = [rule for rule in rules if rule.alerts or rule.name in watched]
         self._matcher = Matcher(self._rules)
         self._sentences = [
             fill(rule.sentence) if rule.sentence else pl.col("sentence") for rule in self._rules
         ]
 
-    def detect(self, events: pl.DataFrame, now: datetime) -> tuple[Alert, ...]:
+    def match(self, events: pl.DataFrame) -> Hits:
+        """Return the rows of enriched events that meet rules, by the rule's name."""
+        found = self._matcher.match(events)
+        return {self._rules[number].name: rows for number, rows in found.items()}
+
+    def detect(
+        self, events: pl.DataFrame, now: datetime, met: Hits | None = None
+    ) -> tuple[Alert, ...]:
         """Return the alerts of enriched events: one for each rule, group and window.
 
         Ids depend on nothing but rule, group and window: other batches of the same events give
-        alerts with the same ids.
+        alerts with the same ids. `met` is what `match` returns of them, if it was called before.
         """
-        found = self._matcher.match(events)
+        hit = self.match(events) if met is None else met
+        alerting = [(number, rule) for number, rule in enumerate(self._rules) if rule.alerts]
+        found = {number: hit[rule.name] for number, rule in alerting if rule.name in hit}
         if not found:
             return ()
         rows = pl.concat(pl.Series("row", part) for part in found.values()).unique()

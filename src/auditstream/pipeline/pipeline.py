@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
@@ -73,14 +73,16 @@ class Pipeline:
         """The actions that are accepted."""
         return self._actions.catalogue
 
-    def with_rules(self, rules: Sequence[Rule]) -> Pipeline:
+    def with_rules(self, rules: Sequence[Rule], watched: Collection[str] = ()) -> Pipeline:
         """Return this pipeline with other rules; both may be used.
+
+        The hits of those `watched`, by name, are told beside the alerts.
 
         Raises:
             ContractError: a rule's sentence is wrong.
         """
         other = copy(self)
-        other._detector = Detector(rules)
+        other._detector = Detector(rules, watched)
         return other
 
     @classmethod
@@ -120,8 +122,9 @@ class Pipeline:
         roles = self._aside.submit(look_up_roles, batch.events, history, self._actions)
         batch = deduplicate(batch, look_up_events(batch.events, history))
         events = self._enricher.enrich(batch, roles.result())
-        alerts = self._detector.detect(events, batch.now)
-        return Processed(events, batch.rejects, batch.duplicates, alerts)
+        met = self._detector.match(events)
+        alerts = self._detector.detect(events, batch.now, met)
+        return Processed(events, batch.rejects, batch.duplicates, alerts, met)
 
     def read(self, records: Records) -> Batch:
         """Decode and validate: the steps without a history, which may run a fetch ahead.

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from auditstream.contract.alert import Alert
+
+Hits: TypeAlias = Mapping[str, npt.NDArray[np.uint32]]
+"""Rows of events that meet rules, by the rule's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +83,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Processed:
-    """What became of the records of a fetch: rows + rejects + duplicates = records."""
+    """What became of the records of a fetch: rows + rejects + duplicates = records.
+
+    `met` are the hits of rules, None where they were not kept.
+    """
 
     events: pl.DataFrame
     rejects: pl.DataFrame
     duplicates: int
     alerts: tuple[Alert, ...]
+    met: Hits | None = None

@@ -29,8 +29,9 @@ T = TypeVar("T")
 log = structlog.get_logger("auditstream.append")
 
 APPENDS_AT_ONCE: Final = 4
+NEARLY_FULL: Final = 0.7
 HURRIED_AT_ONCE: Final = 2
-"""Appends that are under way while memory is half full: few, so that they are large."""
+"""Appends that are under way while memory is nearly full: few, so that they are large."""
 
 MAX_BYTES: Final = 256 * 1024 * 1024
 BACKLOG_PATIENCE: Final = 2.0
@@ -106,10 +107,10 @@ class AppendLoop:
         self._report_rows()
 
     def _hurry_largest(self) -> None:
-        """Have the fullest partitions appended, due or not, while memory is half full."""
+        """Have the fullest partitions appended, due or not, while memory is nearly full."""
         waiting = sorted(self._lanes.values(), key=lambda lane: lane.queued, reverse=True)
         sent = sum(lane.in_flight > 0 for lane in waiting)
-        if self.rows >= self._settings.buffer_rows / 2:
+        if self.rows >= self._settings.buffer_rows * NEARLY_FULL:
             for lane in waiting[: max(HURRIED_AT_ONCE - sent, 0)]:
                 lane.hurry_by(time.monotonic())
 

@@ -14,6 +14,7 @@ import structlog
 from auditstream.contract.alert import Alert
 from auditstream.errors import StoreError
 from auditstream.pipeline.detect import MAX_EVIDENCE
+from auditstream.pipeline.records import Hits
 from auditstream.pipeline.sentence import neutral, shown
 from auditstream.rules.correlation.engine import CorrelationEngine
 from auditstream.rules.correlation.match import Match
@@ -78,19 +79,29 @@ class Correlator:
             for name, reason in self._refusals.reasons.items()
         }
 
-    def candidates(self, events: pl.DataFrame) -> pl.DataFrame | None:
+    @property
+    def watched(self) -> frozenset[str]:
+        """The single-event rules whose hits give cause to an evaluation."""
+        return self._engine.candidates
+
+    def candidates(self, events: pl.DataFrame, hits: Hits | None = None) -> pl.DataFrame | None:
         """Return what must be known of the events that give cause to an evaluation, if any do.
 
-        Asks nothing of the store; for one thread at a time.
+        `hits` are those of the rules `watched` among the events, found here unless given. Asks
+        nothing of the store; for one thread at a time.
         """
-        found = self._matcher.match(events)
+        if hits is None:
+            found = self._matcher.match(events)
+        else:
+            names = [rule.name for rule in self._candidates]
+            found = {number: hits[name] for number, name in enumerate(names) if name in hits}
         if not found:
             return None
         told = events.select(self._engine.columns)
         met = np.zeros((events.height, len(self._candidates)), np.bool_)
         for number, rows in found.items():
-            hits = told[rows.tolist()]
-            familiar = self._engine.familiar(self._candidates[number].name, hits)
+            rule = self._candidates[number]
+            familiar = self._engine.familiar(rule.name, told[rows.tolist()])
             met[rows if familiar is None else rows[~familiar.to_numpy()], number] = True
         some = np.flatnonzero(met.any(axis=1))
         if not some.size:

@@ -17,6 +17,7 @@ import structlog
 
 from auditstream.contract.alert import Alert
 from auditstream.errors import AbandonedError, ServiceUnavailableError, StoreError
+from auditstream.pipeline.pipeline import Pipeline
 from auditstream.pipeline.records import Batch, Processed
 from auditstream.settings import Settings
 from auditstream.store.alerts import append_alerts
@@ -225,7 +226,8 @@ class Intake:
         return bool(self.source.unread) or (self._turn is not None and not self._turn.done())
 
     async def _queue(self, fetch: Fetch, read: asyncio.Future[Batch | None]) -> None:
-        processed = await self._process(fetch, await read)
+        rules = self._rules.in_force
+        processed = await self._process(fetch, await read, rules.pipeline)
         if processed is not None:
             delivered = asyncio.ensure_future(self._deliver(processed))
             shares = await asyncio.get_running_loop().run_in_executor(
@@ -233,12 +235,14 @@ class Intake:
                 share_out,
                 processed,
                 self._memory,
-                self._rules.in_force.correlator.candidates,
+                rules.correlator.candidates,
             )
             self._lanes.add(fetch, shares, delivered)
             metrics.events_repeated.inc(processed.duplicates)
 
-    async def _process(self, fetch: Fetch, read: Batch | None) -> Processed | None:
+    async def _process(
+        self, fetch: Fetch, read: Batch | None, pipeline: Pipeline
+    ) -> Processed | None:
         """Run the pipeline, again while the store is away; None when nothing is held any more."""
         pause = RETRY_SECONDS
         while held := self._lanes.current(fetch):
@@ -248,7 +252,7 @@ class Intake:
                     return await asyncio.get_running_loop().run_in_executor(
                         self._thread,
                         process_all,
-                        self._rules.in_force.pipeline,
+                        pipeline,
                         records,
                         self._history,
                         read if records is fetch.records else None,

@@ -86,4 +86,5 @@ class RuleBook:
         return from_level(found, self._level)
 
     def _compile(self, rules: RuleSet) -> InForce:
-        return InForce(self._pipeline.with_rules(rules.rules), Correlator(self._store, rules))
+        correlator = Correlator(self._store, rules)
+        return InForce(self._pipeline.with_rules(rules.rules, correlator.watched), correlator)

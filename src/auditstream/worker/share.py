@@ -11,13 +11,13 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from auditstream.pipeline.history import PAYLOAD
-from auditstream.pipeline.records import Processed
+from auditstream.pipeline.records import Hits, Processed
 from auditstream.store.columns import REJECT_SCHEMA
 from auditstream.store.sealed import Sealed, seal
 from auditstream.worker.pending import Memory, Pending
 
-Candidates: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame | None]
-"""Returns what is to be kept of events for rules over several events."""
+Candidates: TypeAlias = Callable[[pl.DataFrame, Hits | None], pl.DataFrame | None]
+"""Returns what is to be kept of events, and of their hits, for rules over several events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def share_out(processed: Processed, memory: Memory, candidates: Candidates) -> d
     """Return the shares of the partitions that have any; blocks for some milliseconds."""
     events = _by_partition(processed.events)
     rejects = _by_partition(processed.rejects)
-    found = candidates(processed.events)
+    found = candidates(processed.events, processed.met)
     causes = {} if found is None else _by_partition(found)
     return {
         partition: _share(
