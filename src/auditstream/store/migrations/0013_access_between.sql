@@ -1,7 +1,7 @@
 -- What began in a stretch of time ends after it began: with its bounds known from the start, only later
 -- events are read, and only of those who got something then. With since at 1970 and no workspace it is
 -- all of 0007, whose view asks it so. On 20 million events, of the largest workspace, with 5 million,
--- 30 days of grants took 0.5 s instead of more than 40.
+-- 30 days of grants took 0.5 s instead of 4.5.
 CREATE OR REPLACE VIEW {database}.access_spans
 AS WITH
     begun AS
