@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="bound of one query")
     parser.add_argument("--only", default="", help="questions whose name has this word")
     parser.add_argument("--extra", type=Path, help="statements to run before the table is filled")
+    parser.add_argument("--directory", type=Path, help="of the server: kept, and filled once")
     arguments = parser.parse_args()
     with ExitStack() as stack:
         kept = arguments.directory
@@ -112,7 +113,9 @@ def main() -> None:
         for statement in arguments.extra.read_text().split(";\n") if arguments.extra else ():
             store.command(statement)
         began = time.perf_counter()
-        for count in fill(store, Size(arguments.events, arguments.largest)):
+        filled = store.query_frame(f"SELECT count() FROM {store.database}.events").item()
+        size = Size(arguments.events, arguments.largest)
+        for count in () if filled else fill(store, size):
             print(f"\r{count:,} events in {time.perf_counter() - began:.0f} s", end="", flush=True)
         print()
         for name, (rest, bar) in QUESTIONS.items():
