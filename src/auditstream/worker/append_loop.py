@@ -29,6 +29,11 @@ T = TypeVar("T")
 log = structlog.get_logger("auditstream.append")
 
 APPENDS_AT_ONCE: Final = 4
+EARLIER: Final = 0.25
+GOLDEN: Final = (5**0.5 - 1) / 2
+"""Part of the age at which a partition is appended that differs from one to the other, so that
+they do not all come at the same moment, when alerts would have to wait for the processors."""
+
 NEARLY_FULL: Final = 0.7
 HURRIED_AT_ONCE: Final = 2
 """Appends that are under way while memory is nearly full: few, so that they are large."""
@@ -102,7 +107,8 @@ class AppendLoop:
         ends = dict(zip(fetch.records.partitions, fetch.records.offsets, strict=True))
         for partition in self.current(fetch):
             share = shares.get(partition, NOTHING)
-            self._lanes[partition].add(Slice(share, ends[partition] + 1, delivered, due))
+            early = due - self._settings.append_seconds * EARLIER * (partition * GOLDEN % 1)
+            self._lanes[partition].add(Slice(share, ends[partition] + 1, delivered, early))
         self._hurry_largest()
         self._report_rows()
 
