@@ -48,7 +48,7 @@ auditstream:
   window: 1m
 """
 
-KILLS = 3
+KILLS = 2
 """Each costs the session of the killed one."""
 
 ALERTS = 1_500
@@ -145,7 +145,7 @@ def test_worker_and_notifier_killed(ruled: System, seed: int) -> None:
         ruled.producer(12_000, rate=900)
         worker = ruled.worker("worker-0")
         notifier = ruled.notifier("notifier-0", config(receiver))
-        for number in range(1, 4):
+        for number in range(1, KILLS + 1):
             before = len(receiver.taken)
             eventually(
                 lambda: len(receiver.taken) > before + 50,  # noqa: B023

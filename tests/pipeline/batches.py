@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from auditstream.contract.catalogue import Catalogue, shipped_catalogue
@@ -15,6 +16,7 @@ from auditstream.pipeline.records import Batch, Records
 from auditstream.pipeline.validate import validate
 from auditstream.pipeline.writers import Writers
 from auditstream.rules.load import load_rules
+from auditstream.rules.rule import Rule
 from tests.pipeline.events import NOW, encode, records
 
 ACTIONS = Actions(shipped_catalogue())
@@ -22,7 +24,12 @@ ACTIONS = Actions(shipped_catalogue())
 
 def pipeline(catalogue: Catalogue | None = None) -> Pipeline:
     """Return a pipeline with the built-in rules whose clock stands still."""
-    return Pipeline(catalogue or shipped_catalogue(), load_rules().rules, clock=lambda: NOW)
+    return Pipeline(catalogue or shipped_catalogue(), builtin_rules(), clock=lambda: NOW)
+
+
+@cache
+def builtin_rules() -> tuple[Rule, ...]:
+    return load_rules().rules
 
 
 def valid_batch(

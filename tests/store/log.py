@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from auditstream.contract.catalogue import Catalogue, shipped_catalogue
 from auditstream.pipeline.pipeline import Pipeline
-from auditstream.rules.load import load_rules
 from auditstream.store.append import append_events
 from auditstream.store.connection import Store
 from auditstream.store.history import StoredHistory
+from tests.pipeline.batches import builtin_rules
 from tests.pipeline.events import encode, micros, records, uuid7
 
 DAY: Final = datetime(2025, 5, 1, tzinfo=UTC)
@@ -31,7 +31,7 @@ class Log:
         self.ids: dict[str, str] = {}
         self._catalogue = catalogue or shipped_catalogue()
         self._clock = DAY
-        self._pipeline = Pipeline(self._catalogue, load_rules().rules, clock=lambda: self._clock)
+        self._pipeline = Pipeline(self._catalogue, builtin_rules(), clock=lambda: self._clock)
         self._offset = 0
 
     def arrive(self, hours: float, *events: Mapping[str, Any]) -> None:

@@ -45,7 +45,10 @@ RULES_SECONDS: Final = 5.0
 """How often rule files are looked at."""
 
 LAGGING_SECONDS: Final = 60.0
+RESTS: Final = 2.0
 MAX_REST_SECONDS: Final = 5.0
+"""An evaluation is followed by a rest of so many times its own length, up to so many seconds."""
+
 MAX_CANDIDATES: Final = 1_000_000
 """Events that wait for rules over several events while reading lags, some 80 MB."""
 
@@ -144,8 +147,10 @@ class Intake:
                 await self._evaluate(candidates)
                 ended = time.monotonic()
                 due = ended + LAGGING_SECONDS
-                # Half of the time is left to what must not wait: appends, and alerts of one event.
-                await asyncio.sleep(min(ended - began, MAX_REST_SECONDS))
+                # Most of the time is left to what must not wait: look-ups, and appends.
+                await asyncio.sleep(
+                    min(max(RESTS * (ended - began), RETRY_SECONDS), MAX_REST_SECONDS)
+                )
 
     async def _evaluate(self, candidates: list[Packed]) -> None:
         correlator = self._rules.in_force.correlator
