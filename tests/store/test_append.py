@@ -143,7 +143,7 @@ class TestAppend:
             watermark = frames[errors.index(None)]["kafka_offset"][-1]
             assert stored_offsets(store) == list(range(watermark + 1))
 
-    @pytest.mark.parametrize("pieces", [(1, 4), (4, 1), (3, 3)])
+    @pytest.mark.parametrize("pieces", [(1, 4), (4, 1), (3, 3), (1, 2), (3, 1)])
     def test_one_lands_whatever_the_pieces(
         self, store: Store, new_store: NewStore, new_proxy: NewProxy, pieces: tuple[int, int]
     ) -> None:

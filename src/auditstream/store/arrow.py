@@ -26,11 +26,13 @@ def one_block(token: str, seconds: float) -> dict[str, SettingValue]:
 
     It is refused rather than run without its deduplication token, and ends within `seconds`. The
     SELECT must be ordered: the token that counts is made of `token` and of the number of chunks the
-    SELECT yields, which is one for each batch of a stream unless a sort puts them together. Sorting
-    by what the rows are in the order of already costs nothing.
+    SELECT yields, which is one for each batch of a stream unless a sort puts them together, on one
+    thread: what several have sorted is merged to several chunks. Sorting by what the rows are in
+    the order of already costs nothing.
     """
     return {
         "async_insert": 0,
+        "max_threads": 1,
         "max_insert_threads": 1,
         "max_block_size": ROWS_OF_A_BLOCK,
         "min_insert_block_size_rows": ROWS_OF_A_BLOCK,
