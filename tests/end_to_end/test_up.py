@@ -125,7 +125,11 @@ def test_events_stay_over_restarts(environment: dict[str, str], tmp_path: Path) 
         assert len(entries(page, credentials)) == 2
     with up(environment, directory) as page:
         wait_for(environment, "abc")
-        assert stored(environment, "actor_id", ACCESSES) == [token["token"]]
+        eventually(
+            lambda: stored(environment, "actor_id", ACCESSES) == [token["token"]],
+            within=30,
+            what="the access before the end",
+        )
         assert len(entries(page, credentials)) == 4
         # Published again, at another offset of another broker: stored once.
         publish(environment, "c", "d")
