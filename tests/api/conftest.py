@@ -7,6 +7,8 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -28,6 +30,17 @@ from tests.store.rows import STREAM, event_rows
 WORKSPACES = 2
 EVENTS = 700
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+def audit_log_of_no_room(spool_dir: Path, **bound: Any) -> AuditLog:
+    """Return an audit log without a broker whose spool has the bound; close it."""
+    return AuditLog(
+        service="auditstream-api",
+        kafka_brokers="127.0.0.1:1",
+        spool_dir=spool_dir,
+        close_seconds=0.0,
+        **bound,
+    )
 
 
 def basic(issued: Issued) -> str:

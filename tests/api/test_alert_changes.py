@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 from starlette.testclient import TestClient
 
-from auditstream import AuditLog
 from auditstream.alerts.life_cycle import show_alert
 from auditstream.alerts.sample import sample_message
 from auditstream.api.app import make_api
@@ -19,7 +18,7 @@ from auditstream.publish.envelope import Envelope
 from auditstream.settings import Settings
 from auditstream.store.alerts import append_alerts
 from auditstream.store.connection import Store
-from tests.api.conftest import NewToken, basic
+from tests.api.conftest import NewToken, audit_log_of_no_room, basic
 
 
 @pytest.fixture(scope="module", params=["embedded"])
@@ -93,13 +92,7 @@ def test_change_that_cannot_be_recorded_is_not_made(
 ) -> None:
     """503, and the alert stays open."""
     with (
-        AuditLog(
-            service="auditstream-api",
-            kafka_brokers="127.0.0.1:1",
-            spool_dir=tmp_path,
-            max_spool_bytes=1,
-            close_seconds=0.0,
-        ) as audit,
+        audit_log_of_no_room(tmp_path, max_spool_bytes=1) as audit,
         TestClient(make_api(settings, audit=audit)) as client,
     ):
         answer = client.post(

@@ -17,7 +17,7 @@ from auditstream.api.issue import Issued
 from auditstream.api.rate import Limiter
 from auditstream.publish.envelope import Envelope
 from auditstream.settings import Settings
-from tests.api.conftest import basic
+from tests.api.conftest import audit_log_of_no_room, basic
 from tests.stack.ports import free_port
 
 PATHS = (
@@ -60,13 +60,7 @@ class TestAccesses:
     ) -> None:
         """503, nothing shown, and back again when there is room."""
         with (
-            AuditLog(
-                service="auditstream-api",
-                kafka_brokers="127.0.0.1:1",
-                spool_dir=tmp_path,
-                max_spool_events=1,
-                close_seconds=0.0,
-            ) as audit,
+            audit_log_of_no_room(tmp_path, max_spool_events=1) as audit,
             endpoint(settings, issued, audit) as client,
         ):
             assert client.get(PATHS[1]).status_code == 200
@@ -81,13 +75,7 @@ class TestAccesses:
     ) -> None:
         """An attempt that cannot be recorded is answered 503, not 403."""
         with (
-            AuditLog(
-                service="auditstream-api",
-                kafka_brokers="127.0.0.1:1",
-                spool_dir=tmp_path,
-                max_spool_bytes=1,
-                close_seconds=0.0,
-            ) as audit,
+            audit_log_of_no_room(tmp_path, max_spool_bytes=1) as audit,
             endpoint(settings, issued, audit) as client,
         ):
             assert client.get("/v1/workspace-1/events").status_code == 503

@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 from starlette.testclient import TestClient
 
-from auditstream import AuditLog
 from auditstream.alerts.sample import sample_message
 from auditstream.alerts.silences import silence
 from auditstream.api.app import make_api
@@ -19,7 +18,7 @@ from auditstream.publish.envelope import Envelope
 from auditstream.settings import Settings
 from auditstream.store.alert_silences import list_silences
 from auditstream.store.connection import Store
-from tests.api.conftest import NewToken, basic, metadata_of
+from tests.api.conftest import NewToken, audit_log_of_no_room, basic, metadata_of
 
 PATH = "/v1/workspace-0/silences"
 
@@ -134,13 +133,7 @@ def test_silence_that_cannot_be_recorded_is_not_made(
 ) -> None:
     """503, and nothing is silenced."""
     with (
-        AuditLog(
-            service="auditstream-api",
-            kafka_brokers="127.0.0.1:1",
-            spool_dir=tmp_path,
-            max_spool_bytes=1,
-            close_seconds=0.0,
-        ) as audit,
+        audit_log_of_no_room(tmp_path, max_spool_bytes=1) as audit,
         TestClient(make_api(settings, audit=audit)) as client,
     ):
         headers = {"Authorization": basic(issued)}

@@ -19,7 +19,7 @@ from auditstream.publish.envelope import Envelope
 from auditstream.settings import Settings
 from auditstream.store.connection import Store
 from auditstream.store.tokens import add_revocation
-from tests.api.conftest import NewToken
+from tests.api.conftest import NewToken, audit_log_of_no_room
 from tests.stack.poll import eventually
 
 HTTPS = "https://audit.example"
@@ -230,13 +230,7 @@ class TestAudit:
     ) -> None:
         """503 as a page, nothing shown."""
         with (
-            AuditLog(
-                service="auditstream-api",
-                kafka_brokers="127.0.0.1:1",
-                spool_dir=tmp_path,
-                max_spool_bytes=1,
-                close_seconds=0.0,
-            ) as audit,
+            audit_log_of_no_room(tmp_path, max_spool_bytes=1) as audit,
             TestClient(make_api(settings, audit=audit), base_url=HTTPS) as client,
         ):
             client.follow_redirects = False
