@@ -96,7 +96,7 @@ class Compiler:
 
     def chained(self, rule: CompoundRule) -> bool:
         """Return whether the rule refers to a correlation."""
-        return isinstance(rule, Correlation) and any(map(self._linked.correlation, rule.rules))
+        return self._linked.chained(rule)
 
     def matches(self, rule: CompoundRule, scope: Scope) -> str:
         """Return the query for the matches, see `to_sql`."""

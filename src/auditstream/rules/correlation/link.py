@@ -47,6 +47,10 @@ class Linked:
         inner = (self.correlation(name) for name in rule.rules)
         return rule.growing and all(self.growing(other) for other in inner if other)
 
+    def chained(self, rule: CompoundRule) -> bool:
+        """Return whether the rule refers to a correlation."""
+        return isinstance(rule, Correlation) and any(map(self.correlation, rule.rules))
+
     def muted(self) -> frozenset[str]:
         """Return the rules that raise no alerts of their own: another one speaks for them.
 

@@ -54,11 +54,7 @@ def plausible(
 
 def _has_own_groups(linked: Linked, rule: CompoundRule) -> bool:
     """Return whether what is found for a rule are its groups, not those of one it refers to."""
-    return (
-        isinstance(rule, Correlation)
-        and bool(rule.group_by)
-        and not any(map(linked.correlation, rule.rules))
-    )
+    return isinstance(rule, Correlation) and bool(rule.group_by) and not linked.chained(rule)
 
 
 def _probes(
@@ -81,7 +77,7 @@ def _probes(
         return
     # Where all are needed, the first one tells enough.
     for other in inner[:1] if needs_all else inner:
-        if other.term is not None or any(map(linked.correlation, other.rules)):
+        if other.term is not None or linked.chained(other):
             return
     for other in inner[:1] if needs_all else inner:
         yield _probe(predicates, other, rule.header.name, replace(scope, groups=None))
