@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from itertools import accumulate
+from typing import Final, NamedTuple
 
 import polars as pl
 
@@ -12,17 +13,19 @@ from auditstream.pipeline.history import ROLE_KEY, History
 from auditstream.pipeline.look_up import ROLE_SCHEMA, subject
 from auditstream.store.columns import PAYLOAD_SCHEMA
 
+NO_IDS: Final = pl.Series(dtype=pl.UInt64)
+
 
 class Pending(NamedTuple):
     """What later events must know of events that are not yet in the table.
 
     `ids` are hashes of their event ids, `roles` has the columns `ROLE_SCHEMA` for each that gives
-    or removes a role; `read` returns the columns `PAYLOAD` of all.
+    or removes a role; `read` returns the columns `PAYLOAD` of those for which a mask is true.
     """
 
     ids: pl.Series
     roles: pl.DataFrame
-    read: Callable[[], pl.DataFrame]
+    read: Callable[[pl.Series], pl.DataFrame]
 
 
 class Memory:
@@ -37,10 +40,10 @@ class Memory:
         touches = pl.col("role").is_not_null() | pl.col("action").is_in(removals)
         self._touched = (pl.col("outcome") == "success") & touches
 
-    def of(self, events: pl.DataFrame, read: Callable[[], pl.DataFrame]) -> Pending:
-        """Return what must be known of events, whose `PAYLOAD` is what `read` returns."""
-        roles = events.filter(self._touched).with_columns(*subject()).select(list(ROLE_SCHEMA))
-        return Pending(events["event_id"].hash(), roles, read)
+    def roles(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Return the roles that events give or take away, and the `kafka_partition` of each."""
+        touched = events.lazy().filter(self._touched).with_columns(*subject())
+        return touched.select("kafka_partition", *ROLE_SCHEMA).collect()
 
 
 class PendingHistory:
@@ -56,15 +59,25 @@ class PendingHistory:
 
     def events_by_id(self, event_ids: pl.Series, id_minutes: pl.Series) -> pl.DataFrame:
         """Return stored and pending events that have one of the ids; see `History`."""
-        wanted = pl.DataFrame({"event_id": event_ids.unique()})
-        hashes = event_ids.hash().implode()
-        pending = [
-            item.read().join(wanted, on="event_id", how="semi")
-            for item in self._pending()
-            if item.ids.is_in(hashes).any()
-        ]
+        pending = self._pending_by_id(event_ids)
         stored = self._stored.events_by_id(event_ids, id_minutes)
         return pl.concat([*pending, stored.cast(pl.Schema(PAYLOAD_SCHEMA))])
+
+    def _pending_by_id(self, event_ids: pl.Series) -> list[pl.DataFrame]:
+        pending = self._pending()
+        hashes = pl.concat([NO_IDS, *(item.ids for item in pending)])
+        alike = hashes.is_in(event_ids.hash().implode())
+        if not alike.any():
+            return []
+        # Another id may have the same hash.
+        wanted = pl.DataFrame({"event_id": event_ids.unique()})
+        ends = accumulate(len(item.ids) for item in pending)
+        masks = [alike[end - len(item.ids) : end] for item, end in zip(pending, ends, strict=True)]
+        return [
+            item.read(mask).join(wanted, on="event_id", how="semi")
+            for item, mask in zip(pending, masks, strict=True)
+            if mask.any()
+        ]
 
     def roles(self, keys: pl.DataFrame) -> pl.DataFrame:
         """Return stored and pending roles under the keys; see `History`."""
