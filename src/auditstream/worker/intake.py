@@ -234,7 +234,8 @@ class Intake:
         rules = self._rules.in_force
         processed = await self._process(fetch, await read, rules.pipeline)
         if processed is not None:
-            delivered = asyncio.ensure_future(self._deliver(processed))
+            # Not with all that was processed, which would stay in memory until then.
+            delivered = asyncio.ensure_future(self._deliver(processed.rejects, processed.alerts))
             shares = await asyncio.get_running_loop().run_in_executor(
                 self._thread,
                 share_out,
@@ -270,10 +271,10 @@ class Intake:
             pause = min(pause * 2, MAX_RETRY_SECONDS)
         return None
 
-    async def _deliver(self, processed: Processed) -> None:
+    async def _deliver(self, rejects: pl.DataFrame, alerts: tuple[Alert, ...]) -> None:
         """Send alerts and rejects to their topics, and make the alerts rows of the table."""
-        await self._outbox.send((), processed.rejects)
-        await self._raise(processed.alerts)
+        await self._outbox.send((), rejects)
+        await self._raise(alerts)
 
     async def _raise(self, alerts: tuple[Alert, ...]) -> None:
         if not alerts:
