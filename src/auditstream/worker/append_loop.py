@@ -39,7 +39,7 @@ HURRIED_AT_ONCE: Final = 2
 """Appends that are under way while memory is nearly full: few, so that they are large."""
 
 MAX_BYTES: Final = 256 * 1024 * 1024
-BACKLOG_PATIENCE: Final = 2.0
+BACKLOG_PATIENCE: Final = 6.0
 """How much longer a row may wait while fetches are full: what is late already may as well become a
 larger append, of which each costs the server some 40 ms beside what its rows cost."""
 

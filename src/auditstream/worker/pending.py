@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
@@ -11,16 +12,21 @@ import polars as pl
 from auditstream.contract.catalogue import Catalogue
 from auditstream.pipeline.history import ROLE_KEY, History
 from auditstream.pipeline.look_up import ROLE_SCHEMA, subject
-from auditstream.store.columns import PAYLOAD_SCHEMA
+from auditstream.store.columns import PAYLOAD_SCHEMA, Schema
 
 NO_IDS: Final = pl.Series(dtype=pl.UInt64)
+HELD: Final[Schema] = {name: dtype for name, dtype in ROLE_SCHEMA.items() if name not in ROLE_KEY}
+MARKS: Final[Schema] = {"mark_1": pl.UInt64, "mark_2": pl.UInt64}
+SEEDS: Final = [secrets.randbits(64) for _ in MARKS]
+"""Stand for a key of a role: 128 bits that nobody can foresee, in place of five texts that would
+keep those of their whole fetch in memory."""
 
 
 class Pending(NamedTuple):
     """What later events must know of events that are not yet in the table.
 
-    `ids` are hashes of their event ids, `roles` has the columns `ROLE_SCHEMA` for each that gives
-    or removes a role; `read` returns the columns `PAYLOAD` of those for which a mask is true.
+    `ids` are hashes of their event ids, `roles` is what `Memory` keeps of those that give or
+    remove a role; `read` returns the columns `PAYLOAD` of those for which a mask is true.
     """
 
     ids: pl.Series
@@ -43,7 +49,8 @@ class Memory:
     def roles(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return the roles that events give or take away, and the `kafka_partition` of each."""
         touched = events.lazy().filter(self._touched).with_columns(*subject())
-        return touched.select("kafka_partition", *ROLE_SCHEMA).collect()
+        roles = touched.select("kafka_partition", *ROLE_SCHEMA).collect()
+        return roles.select("kafka_partition", *HELD, *_marks(roles))
 
 
 class PendingHistory:
@@ -81,6 +88,13 @@ class PendingHistory:
 
     def roles(self, keys: pl.DataFrame) -> pl.DataFrame:
         """Return stored and pending roles under the keys; see `History`."""
-        pending = pl.concat([pl.DataFrame(schema=ROLE_SCHEMA), *(p.roles for p in self._pending())])
-        found = pending.join(keys, on=ROLE_KEY, how="semi")
-        return pl.concat([found, self._stored.roles(keys).select(list(ROLE_SCHEMA))])
+        pending = [item.roles for item in self._pending()] or [pl.DataFrame(schema=HELD | MARKS)]
+        wanted = keys.select(*ROLE_KEY, *_marks(keys))
+        found = pl.concat(pending).join(wanted, on=list(MARKS))
+        roles = [part.select(list(ROLE_SCHEMA)) for part in (found, self._stored.roles(keys))]
+        return pl.concat(roles)
+
+
+def _marks(keys: pl.DataFrame) -> list[pl.Series]:
+    texts = keys.select(ROLE_KEY)
+    return [texts.hash_rows(seed).alias(name) for name, seed in zip(MARKS, SEEDS, strict=True)]

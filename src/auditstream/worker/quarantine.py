@@ -9,7 +9,6 @@ import structlog
 
 from auditstream.errors import AuditStreamError
 from auditstream.pipeline.history import PAYLOAD, History
-from auditstream.pipeline.look_up import ROLE_SCHEMA
 from auditstream.pipeline.pipeline import Pipeline
 from auditstream.pipeline.records import Batch, Processed, Records
 from auditstream.pipeline.rejects import Rejection, reject_frame
@@ -52,7 +51,7 @@ def process_all(
     first = process_all(pipeline, records.part(0, middle), history)
     pending = Pending(
         first.events["event_id"].hash(),
-        Memory(pipeline.catalogue).roles(first.events).select(list(ROLE_SCHEMA)),
+        Memory(pipeline.catalogue).roles(first.events),
         first.events.select(PAYLOAD).filter,
     )
     seen = PendingHistory(history, lambda: [pending])

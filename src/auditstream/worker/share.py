@@ -11,7 +11,6 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from auditstream.pipeline.history import PAYLOAD
-from auditstream.pipeline.look_up import ROLE_SCHEMA
 from auditstream.pipeline.records import Hits, Processed
 from auditstream.store.columns import REJECT_SCHEMA
 from auditstream.store.sealed import Sealed, seal
@@ -95,9 +94,7 @@ def _share(
     if events is None:
         return Share(None, None, rejects)
     sealed = seal(events)
-    pending = Pending(
-        events["event_id"].hash(), roles.select(list(ROLE_SCHEMA)), partial(sealed.frame, PAYLOAD)
-    )
+    pending = Pending(events["event_id"].hash(), roles, partial(sealed.frame, PAYLOAD))
     return Share(sealed, pending, rejects, candidates)
 
 
