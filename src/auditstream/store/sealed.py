@@ -42,10 +42,9 @@ class Sealed:
         sent = pl.read_ipc_stream(self.body, columns=[name for name in columns if name in SENT])
         if only is not None:
             sent = sent.filter(only)
-        arrived = pl.lit(self.arrived, EVENT_SCHEMA["ingested_at"])
-        return sent.with_columns(ingested_at=arrived).select(
-            pl.col(name).cast(EVENT_SCHEMA[name]) for name in columns
-        )
+        if "ingested_at" in columns:
+            sent = sent.with_columns(ingested_at=pl.lit(self.arrived))
+        return sent.select(pl.col(name).cast(EVENT_SCHEMA[name]) for name in columns)
 
 
 def seal(frame: pl.DataFrame) -> Sealed:

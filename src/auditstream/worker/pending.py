@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 from typing import Final, NamedTuple
 
 import polars as pl
@@ -68,23 +67,24 @@ class PendingHistory:
         """Return stored and pending events that have one of the ids; see `History`."""
         pending = self._pending_by_id(event_ids)
         stored = self._stored.events_by_id(event_ids, id_minutes)
-        return pl.concat([*pending, stored.cast(pl.Schema(PAYLOAD_SCHEMA))])
+        return pl.concat([pending, stored.cast(pl.Schema(PAYLOAD_SCHEMA))])
 
-    def _pending_by_id(self, event_ids: pl.Series) -> list[pl.DataFrame]:
+    def _pending_by_id(self, event_ids: pl.Series) -> pl.DataFrame:
         pending = self._pending()
-        hashes = pl.concat([NO_IDS, *(item.ids for item in pending)])
-        alike = hashes.is_in(event_ids.hash().implode())
-        if not alike.any():
-            return []
+        alike = pl.concat([NO_IDS, *(item.ids for item in pending)]).is_in(
+            event_ids.hash().implode()
+        )
+        found, end = [pl.DataFrame(schema=PAYLOAD_SCHEMA)], 0
+        for item in pending:
+            begin, end = end, end + len(item.ids)
+            mask = alike[begin:end]
+            if mask.any():
+                found.append(item.read(mask))
+        if len(found) == 1:
+            return found[0]
         # Another id may have the same hash.
         wanted = pl.DataFrame({"event_id": event_ids.unique()})
-        ends = accumulate(len(item.ids) for item in pending)
-        masks = [alike[end - len(item.ids) : end] for item, end in zip(pending, ends, strict=True)]
-        return [
-            item.read(mask).join(wanted, on="event_id", how="semi")
-            for item, mask in zip(pending, masks, strict=True)
-            if mask.any()
-        ]
+        return pl.concat(found).join(wanted, on="event_id", how="semi")
 
     def roles(self, keys: pl.DataFrame) -> pl.DataFrame:
         """Return stored and pending roles under the keys; see `History`."""
