@@ -46,6 +46,7 @@ def make_api(settings: Settings, *, audit: AuditLog | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(services.audit.start)
         yield
+        await run_in_threadpool(services.threads.close)
         await run_in_threadpool(services.store.close)
         if audit is None:
             await run_in_threadpool(services.audit.close)

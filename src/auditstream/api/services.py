@@ -11,6 +11,7 @@ from auditstream.api.cursors import Cursors
 from auditstream.api.explorer.session import Sessions
 from auditstream.api.rate import Limiter
 from auditstream.api.read_ahead import ReadAhead
+from auditstream.api.threads import Threads
 from auditstream.api.verify import Verifier
 from auditstream.contract.catalogue import Catalogue, load_catalogue, shipped_catalogue
 from auditstream.publish.audit_log import AuditLog
@@ -43,6 +44,7 @@ class Services:
     failures: Limiter
     sessions: Sessions
     catalogue: Catalogue
+    threads: Threads
 
 
 def make_services(settings: Settings, audit: AuditLog | None = None) -> Services:
@@ -66,6 +68,7 @@ def make_services(settings: Settings, audit: AuditLog | None = None) -> Services
         Limiter(FAILURES_PER_MINUTE),
         Sessions(lambda: _key(settings, store)),
         load_catalogue(settings.catalogue_file) if settings.catalogue_file else shipped_catalogue(),
+        Threads(),
     )
 
 
