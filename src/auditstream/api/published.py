@@ -16,11 +16,11 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from auditstream.api.accept import require_accepted
-from auditstream.api.accesses import Access, record_access
+from auditstream.api.accesses import Access
 from auditstream.api.admit import admitting
 from auditstream.api.cursors import MAX_CURSOR, Place
 from auditstream.api.parameters import read_address, read_range
-from auditstream.api.read_ahead import Walk
+from auditstream.api.read_ahead import Step, Walk
 from auditstream.api.reading import reading
 from auditstream.api.services import Services, services_of
 from auditstream.store.audit_log_entries import entry_shape
@@ -160,13 +160,20 @@ async def audit_logs(
     """Return the audit log of a workspace within a range of time, page by page."""
     require_accepted(request.headers.get("accept"), "application/json")
     wanted = query.event_filter(access.token.workspace_id)
-    services = services_of(request)
-    body = await services.threads.run(_page, services, access, wanted, query.next_token)
+    services, token = services_of(request), query.next_token
+    walk = _walk(services, access, wanted)
+    step = None if token is None else services.ahead.find(walk, token)
+    if step is None:
+        step = await services.threads.run(_read, services, walk, token)
+    await services.recorder.record(access, len(step.page.lines))
+    following = json.dumps(step.following).encode()
+    body = b'{"audit_logs":%b,"next_token":%b}' % (step.page.array, following)
     return Response(body, media_type="application/json")
 
 
-def _page(services: Services, access: Access, wanted: EventFilter, token: str | None) -> bytes:
-    shape = entry_shape(access.token.workspace_username)
+def _walk(services: Services, access: Access, wanted: EventFilter) -> Walk:
+    username = access.token.workspace_username
+    shape = entry_shape(username)
 
     def read(place: Place, limit: int) -> Page:
         return read_near(
@@ -179,12 +186,12 @@ def _page(services: Services, access: Access, wanted: EventFilter, token: str | 
             limit=limit,
         )
 
-    walk = Walk(_PURPOSE, wanted, shape, PAGE_ENTRIES, read, READ_AHEAD)
+    # Entries tell the name, so that pages of one name are not those of another.
+    return Walk(f"{_PURPOSE} {username}", wanted, shape, PAGE_ENTRIES, read, READ_AHEAD)
+
+
+def _read(services: Services, walk: Walk, token: str | None) -> Step:
     if token is None:
-        step = services.ahead.begin(walk, Place(services.snapshots.read()))
-    else:
-        place = services.cursors.open("next_token", _PURPOSE, wanted, token)
-        step = services.ahead.go_on(walk, place, token)
-    record_access(services.audit, access, len(step.page.lines))
-    following = json.dumps(step.following).encode()
-    return b'{"audit_logs":%b,"next_token":%b}' % (step.page.array, following)
+        return services.ahead.begin(walk, services.snapshots.read())
+    place = services.cursors.open("next_token", walk.purpose, walk.wanted, token)
+    return services.ahead.go_on(walk, place, token)

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from auditstream.errors import ServiceUnavailableError
@@ -30,6 +30,7 @@ JSON_SETTINGS: Final[Mapping[str, SettingValue]] = {
     "output_format_json_named_tuples_as_objects": 1,
     "readonly": 2,
     "max_threads": 1,
+    "max_read_buffer_size_local_fs": 65_536,
     "query_plan_max_limit_for_lazy_materialization": 10_000,
 }
 _LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
@@ -49,7 +50,8 @@ class Position:
 class Shape:
     """What is told of an event: SQL of its columns by name, and which are its id and time.
 
-    `settings` are those of ClickHouse's JSON that it takes; `finish` makes an event's line whole.
+    `settings` are those that ClickHouse needs to write it in `form`, a format of one line an event;
+    `finish` makes such a line a JSON object.
     """
 
     columns: Mapping[str, str]
@@ -57,6 +59,7 @@ class Shape:
     time_name: Mapping[TimeColumn, str]
     settings: Mapping[str, SettingValue] = field(default_factory=dict)
     finish: Callable[[bytes], bytes] | None = None
+    form: Literal["JSONEachRow", "Template"] = "JSONEachRow"
 
     def select(self) -> str:
         """Return the list of a SELECT from events `e`."""
@@ -122,7 +125,7 @@ def read_page(
         f"SELECT {shape.select()} FROM {store.database}.events AS e "
         f"WHERE {' AND '.join(conditions)} "
         f"ORDER BY e.{wanted.time} {direction}, e.event_id {direction} LIMIT {limit + 1}",
-        "JSONEachRow",
+        shape.form,
         {**JSON_SETTINGS, **shape.settings},
     )
     lines = json_lines(store, body)
@@ -148,7 +151,7 @@ def count_events(store: Store, wanted: EventFilter, snapshot: Snapshot) -> int:
 
 
 def json_lines(store: Store, body: bytes) -> list[bytes]:
-    """Return the lines of an answer in the format JSONEachRow.
+    """Return the lines of an answer whose lines each end in a JSON object.
 
     Raises:
         ServiceUnavailableError: the answer broke off.
