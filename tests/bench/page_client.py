@@ -98,7 +98,7 @@ class Connection(asyncio.Protocol):
             self._answer.set_result(None if token == b"null" else token[1:-1].decode())
 
 
-async def connect(pages: Pages) -> Connection:
+async def open_connection(pages: Pages) -> Connection:
     """Return a new connection."""
     loop = asyncio.get_running_loop()
     _, connection = await loop.create_connection(Connection, pages.host, pages.port)
