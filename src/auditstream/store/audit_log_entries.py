@@ -35,7 +35,7 @@ _CONTEXT: Final = {
 _VALUES: Final = ", ".join(_CONTEXT.values())
 _NAMES: Final = ", ".join(f"{name} Nullable(String)" for name in _CONTEXT)
 
-# A tab within a value is escaped, so that this one stands where it is meant and nowhere else.
+# Quotes, tabs and line ends within values are escaped: these stand where they are meant alone.
 _ROW: Final = (
     '${pairs:JSON}\t{"id":${id:JSON},"action":${action:JSON},"description":${description:JSON},'
     '"timestamp":${timestamp:JSON},"workspace_username":${workspace_username:JSON},'
@@ -53,8 +53,7 @@ _SETTINGS: Final[dict[str, SettingValue]] = {
     "format_template_row_format": _ROW,
     "format_template_rows_between_delimiter": "",
 }
-# Quotes within values are escaped, so that these stand where they are meant and nowhere else.
-_NO_PAIRS: Final = b"{}"
+_NO_PAIRS: Final = b"{}\t"
 _BETWEEN: Final = b'":"'
 _DOUBTFUL: Final = re.compile(f'""|"({"|".join(_CONTEXT)})":'.encode())
 """What may be an empty text, or the name of a column."""
@@ -88,12 +87,12 @@ def entry_shape(workspace_username: str) -> Shape:
 
 def _with_pairs(line: bytes) -> bytes:
     """Return an entry with its pairs in its context; of several with a name the first counts."""
+    if line.startswith(_NO_PAIRS):
+        return line[len(_NO_PAIRS) :]
     pairs, _, entry = line.partition(_AFTER_PAIRS)
-    if pairs == _NO_PAIRS:
-        return entry
     if pairs.count(_BETWEEN) > 1 or _DOUBTFUL.search(pairs):
         pairs = _kept(pairs)
-        if pairs == _NO_PAIRS:
+        if pairs == b"{}":
             return entry
     start = entry.index(_CONTEXT_START) + len(_CONTEXT_START)
     comma = b"" if entry[start : start + 1] == b"}" else b","

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Final, Literal
 from uuid import UUID
 
@@ -60,6 +61,15 @@ class Shape:
     settings: Mapping[str, SettingValue] = field(default_factory=dict)
     finish: Callable[[bytes], bytes] | None = None
     form: Literal["JSONEachRow", "Template"] = "JSONEachRow"
+
+    @cached_property
+    def clause(self) -> str:
+        """The settings as the end of a statement: as parts of a URL, long ones cost the client."""
+        told = (
+            f"{name} = {literal(value) if isinstance(value, str) else value}"
+            for name, value in self.settings.items()
+        )
+        return f" SETTINGS {', '.join(told)}" if self.settings else ""
 
     def select(self) -> str:
         """Return the list of a SELECT from events `e`."""
@@ -124,9 +134,10 @@ def read_page(
     body = store.query_raw(
         f"SELECT {shape.select()} FROM {store.database}.events AS e "
         f"WHERE {' AND '.join(conditions)} "
-        f"ORDER BY e.{wanted.time} {direction}, e.event_id {direction} LIMIT {limit + 1}",
+        f"ORDER BY e.{wanted.time} {direction}, e.event_id {direction} LIMIT {limit + 1}"
+        f"{shape.clause}",
         shape.form,
-        {**JSON_SETTINGS, **shape.settings},
+        JSON_SETTINGS,
     )
     lines = json_lines(store, body)
     kept = lines[:limit] if shape.finish is None else list(map(shape.finish, lines[:limit]))
