@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 
+import polars as pl
+
 from auditstream.store.append import append_events
 from auditstream.store.connection import Store
-from auditstream.store.snapshot import TRUSTED_SECONDS, Snapshots, read_snapshot
+from auditstream.store.snapshot import TRUSTED_SECONDS, Snapshot, Snapshots, read_snapshot
 from tests.store.rows import STREAM, event_rows
 
 NEVER = threading.Event()
@@ -39,3 +41,32 @@ def test_number_of_rows_is_not_trusted_for_long(store: Store) -> None:
     now[0] = TRUSTED_SECONDS + 0.1
     assert snapshots.read() != before
     assert snapshots.read() == read_snapshot(store)
+
+
+def test_conditions_tell_what_was_stored(store: Store) -> None:
+    """Of several streams and partitions, also of those that came later, and of none."""
+    for stream, partition in (("a", 0), ("a", 3), ("b", 1), ("b", 2)):
+        frame = event_rows(5, stream=stream, partition=partition, seed=len(stream) + partition)
+        ids = [f"{stream}{partition}-{offset}" for offset in frame["kafka_offset"]]
+        frame = frame.with_columns(sentence=pl.Series(ids))
+        append_events(store, stream, partition, None, frame, NEVER)
+    for offsets in (
+        {"a": {0: 4, 3: 4}, "b": {1: 4, 2: 4}},
+        {"a": {0: 1}, "b": {2: 0}},
+        {"a": {3: 2}},
+        {"a": {}, "b": {1: -1}},
+        {},
+    ):
+        snapshot = Snapshot(offsets)
+        found = store.query_frame(
+            f"SELECT e.sentence, {snapshot.includes()} AS before, {snapshot.excludes()} AS later "
+            f"FROM {store.database}.events AS e"
+        )
+        told = {
+            f"{stream}{partition}-{offset}"
+            for stream, bounds in offsets.items()
+            for partition, bound in bounds.items()
+            for offset in range(bound + 1)
+        }
+        assert set(found.filter(pl.col("before") != 0)["sentence"]) == told
+        assert set(found.filter(pl.col("later") == 0)["sentence"]) == told

@@ -35,11 +35,18 @@ class Snapshot:
 
     def includes(self) -> str:
         """Return an SQL condition on rows `e` of events: the row was stored by then."""
-        return _condition(self.offsets, "<=")
+        # A look-up by partition: a condition for each costs a page a fifth of its time.
+        conditions = [
+            f"(e.stream = {literal(stream)} AND e.kafka_offset < [{_ends(bounds)}]"
+            "[e.kafka_partition + 1])"
+            for stream, bounds in self.offsets.items()
+            if bounds
+        ]
+        return f"({' OR '.join(conditions)})" if conditions else "0"
 
     def excludes(self) -> str:
         """Return an SQL condition on rows `e` of events: the row was stored later."""
-        known = _condition(self.offsets, ">")
+        known = _later(self.offsets)
         partitions = " OR ".join(
             f"(e.stream = {literal(stream)} AND e.kafka_partition IN ({_list(offsets)}))"
             for stream, offsets in self.offsets.items()
@@ -112,7 +119,19 @@ def _rows(store: Store) -> int:
     return int(store.query_raw(f"SELECT count() FROM {store.database}.events", "TSV", _NARROW))
 
 
-def _condition(offsets: Offsets, comparison: str) -> str:
+def _ends(bounds: Mapping[int, int]) -> str:
+    """Return the offset that follows the last one of each partition from 0 on, 0 if it has none.
+
+    For a partition beyond the list, ClickHouse takes 0.
+    """
+    return ", ".join(str(bounds.get(number, -1) + 1) for number in range(max(bounds) + 1))
+
+
+def _later(offsets: Offsets) -> str:
+    """Return an SQL condition on rows `e`: stored in a known partition after the offset there.
+
+    Bounds stand in it as they are, so that the index of offsets can be asked.
+    """
     conditions = []
     for stream, bounds in offsets.items():
         by_bound: dict[int, list[int]] = {}
@@ -120,7 +139,7 @@ def _condition(offsets: Offsets, comparison: str) -> str:
             by_bound.setdefault(bound, []).append(partition)
         conditions += [
             f"(e.stream = {literal(stream)} AND e.kafka_partition IN ({_list(partitions)}) "
-            f"AND e.kafka_offset {comparison} {bound})"
+            f"AND e.kafka_offset > {bound})"
             for bound, partitions in by_bound.items()
         ]
     return f"({' OR '.join(conditions)})" if conditions else "0"
