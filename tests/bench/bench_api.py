@@ -117,11 +117,15 @@ def _answers(address: str) -> bool:
 class Walker:
     """Asks for the pages of walks of so many pages, one after the other, over one connection."""
 
-    def __init__(self, pages: Pages, connection: Connection, events: int, length: int) -> None:
+    def __init__(
+        self, pages: Pages, connection: Connection, events: int, length: int, number: int
+    ) -> None:
         self._pages = pages
         self._connection = connection
         self._events = events
         self._length = length
+        # The first walks are of several lengths, so that first pages come in no bursts.
+        self._next_length = 1 + number % length
         self._left = 0
         self._token: str | None = None
 
@@ -129,7 +133,8 @@ class Walker:
         """Ask for the next page; return whether it was the first of a walk."""
         first = self._token is None or not self._left
         if first:
-            self._left, self._token = self._length, None
+            self._left, self._token = self._next_length, None
+            self._next_length = self._length
             number = next(_walks) * 7_919 % self._events
             self._until = START + (self._events - number) * STEP
         self._token = await self._connection.ask(self._pages.request(self._until, self._token))
@@ -142,7 +147,10 @@ _walks = itertools.count()
 
 async def walkers(pages: Pages, events: int, length: int, count: int) -> list[Walker]:
     """Return so many walkers, which have not asked for anything yet."""
-    return [Walker(pages, await open_connection(pages), events, length) for _ in range(count)]
+    return [
+        Walker(pages, await open_connection(pages), events, length, number)
+        for number in range(count)
+    ]
 
 
 async def at_rate(pages: Pages, events: int, rate: int, seconds: int) -> None:

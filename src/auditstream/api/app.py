@@ -46,6 +46,7 @@ def make_api(settings: Settings, *, audit: AuditLog | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(services.audit.start)
         services.recorder.start()
+        services.threads.start()
         yield
         await run_in_threadpool(services.recorder.close)
         await run_in_threadpool(services.threads.close)

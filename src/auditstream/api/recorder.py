@@ -27,10 +27,11 @@ class Recorder:
     def __init__(self, audit: AuditLog) -> None:
         self._audit = audit
         self._waiting: queue.SimpleQueue[_Wanted | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="auditstream-recorder", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the thread."""
+        self._thread = threading.Thread(target=self._run, name="auditstream-recorder", daemon=True)
         self._thread.start()
 
     async def record(self, access: Access, rows: int) -> None:
@@ -44,9 +45,10 @@ class Recorder:
         await future
 
     def close(self) -> None:
-        """End the thread when everything is recorded; blocks until then."""
-        self._waiting.put(None)
-        self._thread.join()
+        """End the thread when everything is recorded; blocks until then. `start` begins anew."""
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join()
 
     def _run(self) -> None:
         while (wanted := self._waiting.get()) is not None:

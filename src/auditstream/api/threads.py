@@ -22,6 +22,10 @@ class Threads:
     """
 
     def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+
+    def start(self) -> None:
+        """Take calls from now on."""
         self._pool = ThreadPoolExecutor(AT_ONCE, "auditstream-api")
 
     async def run(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -30,5 +34,6 @@ class Threads:
         return await asyncio.get_running_loop().run_in_executor(self._pool, inside)
 
     def close(self) -> None:
-        """End the threads, once their calls have ended."""
-        self._pool.shutdown()
+        """End the threads, once their calls have ended; `start` begins anew."""
+        if self._pool is not None:
+            self._pool.shutdown()
