@@ -32,8 +32,7 @@ _CONTEXT: Final = {
 }
 """What an entry's context may hold besides the pairs that the producer sent along."""
 
-_VALUES: Final = ", ".join(_CONTEXT.values())
-_NAMES: Final = ", ".join(f"{name} Nullable(String)" for name in _CONTEXT)
+_VALUES: Final = ", ".join(f"{sql} AS `{name}`" for name, sql in _CONTEXT.items())
 
 # Quotes, tabs and line ends within values are escaped: these stand where they are meant alone.
 _ROW: Final = (
@@ -49,6 +48,7 @@ _PLAIN: Final = (
     *("entity_name", "entity_type", "entity_id"),
 )
 _SETTINGS: Final[dict[str, SettingValue]] = {
+    "enable_named_columns_in_function_tuple": 1,
     "output_format_json_skip_null_value_in_named_tuples": 1,
     "format_template_row_format": _ROW,
     "format_template_rows_between_delimiter": "",
@@ -74,7 +74,7 @@ def entry_shape(workspace_username: str) -> Shape:
                 f"if(e.workspace_username = '', {literal(workspace_username)}, "
                 "toString(e.workspace_username))"
             ),
-            "context": f"CAST(({_VALUES}), 'Tuple({_NAMES})')",
+            "context": f"tuple({_VALUES})",
             **{name: f"e.{name}" for name in _PLAIN},
         },
         "id",
