@@ -75,6 +75,8 @@ def arrive(url: str, events: int, rate: int) -> None:
             start = START if number % 2 else START - number * count * STEP
             frame = many_rows(count, first=first, start=start, step=STEP)
             append_events(store, STREAM, 0, first - 1, frame, threading.Event())
+            if number == APPENDS_A_SECOND:
+                print("steady", flush=True)  # what it takes to start is over
             due = begun + (number + 1) / APPENDS_A_SECOND
             time.sleep(max(0.0, due - time.monotonic()))
 
@@ -253,8 +255,10 @@ def _processor_seconds(kinds: dict[str, str]) -> dict[str, float]:
 def arriving(url: str, events: int, rate: int) -> Iterator[None]:
     """Store events meanwhile."""
     call = f"from tests.bench.bench_api import arrive; arrive({url!r}, {events}, {rate})"
-    process = subprocess.Popen([sys.executable, "-c", call])
+    process = subprocess.Popen([sys.executable, "-c", call], stdout=subprocess.PIPE)
     try:
+        if process.stdout is None or not process.stdout.readline():
+            raise RuntimeError("no events arrive")
         yield
         if process.poll() is not None:
             raise RuntimeError("events did not arrive")
