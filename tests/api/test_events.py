@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -18,6 +19,7 @@ from auditstream.store.connection import Store
 from tests.api.conftest import NewToken, metadata_of
 
 PATH = "/v1/workspace-0/events"
+PUBLISHED = "/api/workspace-0/audit_logs?start_timestamp=2025-01-01&end_timestamp=2026-01-01"
 PROBLEM = "application/problem+json"
 
 pytestmark = pytest.mark.usefixtures("published")
@@ -328,6 +330,16 @@ class TestOthersStayAway:
         for name in names:
             answer = client.get(PATH, params={name: value})
             assert (answer.status_code, answer.json()["events"]) == (200, []), name
+        for name in (
+            "action",
+            "entity_id",
+            "entity_type",
+            "entity_name",
+            "username",
+            "event_source",
+        ):
+            answer = client.get(f"{PUBLISHED}&{urlencode({name: value})}")
+            assert (answer.status_code, answer.json()["audit_logs"]) == (200, []), name
         assert len(walk(client, limit=1000)) > 100
 
     @pytest.mark.parametrize(
@@ -339,7 +351,7 @@ class TestOthersStayAway:
             "/v1/workspace-0'%20OR%201=1/events",
             "/v1/WORKSPACE-0/events",
             "/v1/%2e%2e/events",
-            "/api/workspace-1/audit_logs?start_timestamp=2025-01-01&end_timestamp=2026-01-01",
+            PUBLISHED.replace("workspace-0", "workspace-1"),
             "/v1/workspace-1/events/export",
             "/v1/workspace-1/events/export/manifest",
             "/v1/workspace-1/events/stream",

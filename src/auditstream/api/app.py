@@ -45,7 +45,11 @@ def make_api(settings: Settings, *, audit: AuditLog | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(services.audit.start)
+        services.recorder.start()
+        services.threads.start()
         yield
+        await run_in_threadpool(services.recorder.close)
+        await run_in_threadpool(services.threads.close)
         await run_in_threadpool(services.store.close)
         if audit is None:
             await run_in_threadpool(services.audit.close)

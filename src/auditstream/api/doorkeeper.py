@@ -7,7 +7,6 @@ import logging
 import time
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from auditstream.api.rate import Allowance
@@ -18,12 +17,12 @@ MAX_BODY: Final = 65_536
 
 _LOG: Final = logging.getLogger("auditstream.api.access")
 _HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"x-frame-options": b"DENY",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"cache-control": b"no-store",
 }
 """For answers that do not set them by themselves."""
 
@@ -100,12 +99,15 @@ def _leaving(receive: Receive, told: asyncio.Event) -> Receive:
 
 
 def _add_headers(message: Message, allowance: Allowance | None) -> None:
-    headers = MutableHeaders(scope=message)
-    for name, value in _HEADERS.items():
-        headers.setdefault(name, value)
+    wanted = _HEADERS
     if allowance is not None:
-        for name, value in allowance.headers().items():
-            headers.setdefault(name, value)
+        told = allowance.headers().items()
+        wanted = _HEADERS | {name.lower().encode(): value.encode() for name, value in told}
+    given = {name.lower() for name, _ in message.setdefault("headers", [])}
+    message["headers"] = [
+        *message["headers"],
+        *((name, value) for name, value in wanted.items() if name not in given),
+    ]
 
 
 def _too_large(scope: Scope) -> ASGIApp | None:

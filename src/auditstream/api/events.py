@@ -22,7 +22,7 @@ from auditstream.api.documents import SECURITY, EventPage, Events, refusals
 from auditstream.api.ecs import to_ecs
 from auditstream.api.event_query import EventQuery
 from auditstream.api.ocsf import to_ocsf
-from auditstream.api.read_ahead import Walk
+from auditstream.api.read_ahead import Step, Walk
 from auditstream.api.services import Services, services_of
 from auditstream.errors import RefusedError
 from auditstream.store.event_filter import EventFilter
@@ -64,9 +64,15 @@ async def events(
 ) -> Response:
     """Return events of a workspace; pages show what was stored when the first was asked for."""
     require_accepted(request.headers.get("accept"), _JSON)
-    wanted = query.event_filter(access.token.workspace_id)
-    body = await run_in_threadpool(_page, services_of(request), access, wanted, query)
-    return conditional(request, body)
+    services = services_of(request)
+    walk = _walk(services, query.event_filter(access.token.workspace_id), query)
+    step = None if query.cursor is None else services.ahead.find(walk, query.cursor)
+    if step is None:
+        step = await services.threads.run(_read, services, walk, query.cursor)
+    await services.recorder.record(access, len(step.page.lines))
+    lines = b",".join(told(line, query.format) for line in step.page.lines)
+    following = json.dumps(step.following).encode()
+    return conditional(request, b'{"events":[%b],"next_cursor":%b}' % (lines, following))
 
 
 @router.get(
@@ -100,9 +106,7 @@ def told(line: bytes, form: str) -> bytes:
     return json.dumps(FORMS[form](json.loads(line)), ensure_ascii=False).encode()
 
 
-def _page(services: Services, access: Access, wanted: EventFilter, query: PageQuery) -> bytes:
-    purpose = f"events {query.order}"
-
+def _walk(services: Services, wanted: EventFilter, query: PageQuery) -> Walk:
     def read(place: Place, limit: int) -> Page:
         store, snapshot, after = services.store, place.snapshot, place.after
         if query.order == "newest":
@@ -120,15 +124,15 @@ def _page(services: Services, access: Access, wanted: EventFilter, query: PageQu
             newest_first=False,
         )
 
-    walk = Walk(purpose, wanted, EVENT_SHAPE, query.limit, read, READ_AHEAD)
-    if query.cursor is None:
-        step = services.ahead.begin(walk, Place(services.snapshots.read()))
-    else:
-        place = services.cursors.open("cursor", purpose, wanted, query.cursor)
-        step = services.ahead.go_on(walk, place, query.cursor)
-    record_access(services.audit, access, len(step.page.lines))
-    lines = b",".join(told(line, query.format) for line in step.page.lines)
-    return b'{"events":[%b],"next_cursor":%b}' % (lines, json.dumps(step.following).encode())
+    purpose = f"events {query.order}"
+    return Walk(purpose, wanted, EVENT_SHAPE, query.limit, read, READ_AHEAD)
+
+
+def _read(services: Services, walk: Walk, cursor: str | None) -> Step:
+    if cursor is None:
+        return services.ahead.begin(walk, services.snapshots.read())
+    place = services.cursors.open("cursor", walk.purpose, walk.wanted, cursor)
+    return services.ahead.go_on(walk, place, cursor)
 
 
 def _event(services: Services, access: Access, event_id: UUID, form: str) -> bytes:

@@ -13,15 +13,15 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from auditstream.api.accept import require_accepted
-from auditstream.api.accesses import Access, record_access
+from auditstream.api.accesses import Access
 from auditstream.api.admit import admitting
 from auditstream.api.cursors import MAX_CURSOR, Place
 from auditstream.api.parameters import read_address, read_range
-from auditstream.api.read_ahead import Walk
+from auditstream.api.read_ahead import Step, Walk
+from auditstream.api.reading import reading
 from auditstream.api.services import Services, services_of
 from auditstream.store.audit_log_entries import entry_shape
 from auditstream.store.event_filter import EventFilter
@@ -32,8 +32,6 @@ PAGE_ENTRIES: Final = 100
 READ_AHEAD: Final = 4_000
 _MAX_VALUE: Final = 1_024
 _PURPOSE: Final = "audit_logs"
-
-router = APIRouter(tags=["audit logs"])
 
 
 class Actor(BaseModel):
@@ -81,7 +79,51 @@ class Error(BaseModel):
 
 
 def _filter(description: str, example: str) -> Any:
-    return Query(description=description, max_length=_MAX_VALUE, examples=[example])
+    return Field(None, description=description, max_length=_MAX_VALUE, examples=[example])
+
+
+class AuditLogsQuery(BaseModel):
+    """The published parameters; what else a client sends is ignored."""
+
+    start_timestamp: str = Field(
+        description="Start of the range, ISO 8601.", max_length=_MAX_VALUE, examples=["2025-02-18"]
+    )
+    end_timestamp: str = Field(
+        description="End of the range, ISO 8601.",
+        max_length=_MAX_VALUE,
+        examples=["2025-02-19T00:00:00+01:00"],
+    )
+    action: str | None = _filter("Name of an action.", "group_created")
+    entity_id: str | None = _filter("Id of the entity.", "af5aaf31658b")
+    entity_type: str | None = _filter("Type of the entity.", "workspace_connection")
+    entity_name: str | None = _filter("Name of the entity.", "Star Space")
+    username: str | None = _filter("User name of the actor.", "peter_parker")
+    ip: str | None = _filter("Address of the actor.", "203.0.113.9")
+    event_source: str | None = _filter("Service that produced the event.", "connections")
+    next_token: str | None = Field(
+        None, max_length=MAX_CURSOR, description="Where the page before has ended."
+    )
+
+    def event_filter(self, workspace_id: str) -> EventFilter:
+        """Return the filter for a workspace.
+
+        Raises:
+            RefusedError: 400, a time or an address is none.
+        """
+        since, until = read_range(
+            ("start_timestamp", self.start_timestamp), ("end_timestamp", self.end_timestamp)
+        )
+        given = {
+            "action": self.action,
+            "entity_id": self.entity_id,
+            "entity_type": self.entity_type,
+            "entity_name": self.entity_name,
+            "username": self.username,
+            "ip": None if self.ip is None else read_address("ip", self.ip),
+            "source": self.event_source,
+        }
+        wanted = {name: (value,) for name, value in given.items() if value is not None}
+        return EventFilter(workspace_id, since, until, wanted=wanted)
 
 
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
@@ -98,6 +140,9 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
+router = APIRouter(tags=["audit logs"], route_class=reading(AuditLogsQuery, "read"))
+
+
 @router.get(
     "/api/{workspace_username}/audit_logs",
     response_class=Response,
@@ -110,52 +155,25 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 async def audit_logs(
     request: Request,
     access: Annotated[Access, Depends(admitting("read"))],
-    start_timestamp: Annotated[str, _filter("Start of the range, ISO 8601.", "2025-02-18")],
-    end_timestamp: Annotated[
-        str, _filter("End of the range, ISO 8601.", "2025-02-19T00:00:00+01:00")
-    ],
-    action: Annotated[str | None, _filter("Name of an action.", "group_created")] = None,
-    entity_id: Annotated[str | None, _filter("Id of the entity.", "af5aaf31658b")] = None,
-    entity_type: Annotated[
-        str | None, _filter("Type of the entity.", "workspace_connection")
-    ] = None,
-    entity_name: Annotated[str | None, _filter("Name of the entity.", "Star Space")] = None,
-    username: Annotated[str | None, _filter("User name of the actor.", "peter_parker")] = None,
-    ip: Annotated[str | None, _filter("Address of the actor.", "203.0.113.9")] = None,
-    event_source: Annotated[
-        str | None, _filter("Service that produced the event.", "connections")
-    ] = None,
-    next_token: Annotated[
-        str | None,
-        Query(description="Where the page before has ended.", max_length=MAX_CURSOR),
-    ] = None,
+    query: Annotated[AuditLogsQuery, Query()],
 ) -> Response:
     """Return the audit log of a workspace within a range of time, page by page."""
     require_accepted(request.headers.get("accept"), "application/json")
-    since, until = read_range(
-        ("start_timestamp", start_timestamp), ("end_timestamp", end_timestamp)
-    )
-    given = {
-        "action": action,
-        "entity_id": entity_id,
-        "entity_type": entity_type,
-        "entity_name": entity_name,
-        "username": username,
-        "ip": None if ip is None else read_address("ip", ip),
-        "source": event_source,
-    }
-    wanted = EventFilter(
-        access.token.workspace_id,
-        since,
-        until,
-        wanted={name: (value,) for name, value in given.items() if value is not None},
-    )
-    body = await run_in_threadpool(_page, services_of(request), access, wanted, next_token)
+    wanted = query.event_filter(access.token.workspace_id)
+    services, token = services_of(request), query.next_token
+    walk = _walk(services, access, wanted)
+    step = None if token is None else services.ahead.find(walk, token)
+    if step is None:
+        step = await services.threads.run(_read, services, walk, token)
+    await services.recorder.record(access, len(step.page.lines))
+    following = json.dumps(step.following).encode()
+    body = b'{"audit_logs":%b,"next_token":%b}' % (step.page.array, following)
     return Response(body, media_type="application/json")
 
 
-def _page(services: Services, access: Access, wanted: EventFilter, token: str | None) -> bytes:
-    shape = entry_shape(access.token.workspace_username)
+def _walk(services: Services, access: Access, wanted: EventFilter) -> Walk:
+    username = access.token.workspace_username
+    shape = entry_shape(username)
 
     def read(place: Place, limit: int) -> Page:
         return read_near(
@@ -168,12 +186,12 @@ def _page(services: Services, access: Access, wanted: EventFilter, token: str | 
             limit=limit,
         )
 
-    walk = Walk(_PURPOSE, wanted, shape, PAGE_ENTRIES, read, READ_AHEAD)
+    # Entries tell the name, so that pages of one name are not those of another.
+    return Walk(f"{_PURPOSE} {username}", wanted, shape, PAGE_ENTRIES, read, READ_AHEAD)
+
+
+def _read(services: Services, walk: Walk, token: str | None) -> Step:
     if token is None:
-        step = services.ahead.begin(walk, Place(services.snapshots.read()))
-    else:
-        place = services.cursors.open("next_token", _PURPOSE, wanted, token)
-        step = services.ahead.go_on(walk, place, token)
-    record_access(services.audit, access, len(step.page.lines))
-    following = json.dumps(step.following).encode()
-    return b'{"audit_logs":%b,"next_token":%b}' % (step.page.array, following)
+        return services.ahead.begin(walk, services.snapshots.read())
+    place = services.cursors.open("next_token", walk.purpose, walk.wanted, token)
+    return services.ahead.go_on(walk, place, token)

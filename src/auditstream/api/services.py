@@ -11,14 +11,15 @@ from auditstream.api.cursors import Cursors
 from auditstream.api.explorer.session import Sessions
 from auditstream.api.rate import Limiter
 from auditstream.api.read_ahead import ReadAhead
+from auditstream.api.recorder import Recorder
+from auditstream.api.threads import Threads
 from auditstream.api.verify import Verifier
 from auditstream.contract.catalogue import Catalogue, load_catalogue, shipped_catalogue
 from auditstream.publish.audit_log import AuditLog
 from auditstream.settings import Settings
 from auditstream.store.connection import Store, connect
 from auditstream.store.read_near import Paces
-from auditstream.store.shared import Shared
-from auditstream.store.snapshot import Snapshot, read_snapshot
+from auditstream.store.snapshot import Snapshots
 from auditstream.store.tokens import read_tokens
 from auditstream.store.watermark import table_identity
 
@@ -34,15 +35,17 @@ class Services:
     settings: Settings
     store: Store
     audit: AuditLog
+    recorder: Recorder
     verifier: Verifier
     cursors: Cursors
-    snapshots: Shared[Snapshot]
+    snapshots: Snapshots
     paces: Paces
     ahead: ReadAhead
     requests: Limiter
     failures: Limiter
     sessions: Sessions
     catalogue: Catalogue
+    threads: Threads
 
 
 def make_services(settings: Settings, audit: AuditLog | None = None) -> Services:
@@ -53,19 +56,22 @@ def make_services(settings: Settings, audit: AuditLog | None = None) -> Services
     """
     store = connect(settings)
     cursors = Cursors(lambda: _key(settings, store))
+    audit = audit or _audit_log(settings)
     return Services(
         settings,
         store,
-        audit or _audit_log(settings),
+        audit,
+        Recorder(audit),
         Verifier(lambda: read_tokens(store)),
         cursors,
-        Shared(lambda: read_snapshot(store)),
+        Snapshots(store),
         Paces(),
         ReadAhead(cursors),
         Limiter(settings.api_requests_per_minute),
         Limiter(FAILURES_PER_MINUTE),
         Sessions(lambda: _key(settings, store)),
         load_catalogue(settings.catalogue_file) if settings.catalogue_file else shipped_catalogue(),
+        Threads(),
     )
 
 

@@ -12,7 +12,8 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from functools import cached_property
+from typing import Final, Literal
 from uuid import UUID
 
 from auditstream.errors import ServiceUnavailableError
@@ -30,6 +31,7 @@ JSON_SETTINGS: Final[Mapping[str, SettingValue]] = {
     "output_format_json_named_tuples_as_objects": 1,
     "readonly": 2,
     "max_threads": 1,
+    "max_read_buffer_size_local_fs": 65_536,
     "query_plan_max_limit_for_lazy_materialization": 10_000,
 }
 _LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
@@ -49,7 +51,8 @@ class Position:
 class Shape:
     """What is told of an event: SQL of its columns by name, and which are its id and time.
 
-    `settings` are those of ClickHouse's JSON that it takes; `finish` makes an event's line whole.
+    `settings` are those that ClickHouse needs to write it in `form`, a format of one line an event;
+    `finish` makes such a line a JSON object.
     """
 
     columns: Mapping[str, str]
@@ -57,6 +60,16 @@ class Shape:
     time_name: Mapping[TimeColumn, str]
     settings: Mapping[str, SettingValue] = field(default_factory=dict)
     finish: Callable[[bytes], bytes] | None = None
+    form: Literal["JSONEachRow", "Template"] = "JSONEachRow"
+
+    @cached_property
+    def clause(self) -> str:
+        """The settings as the end of a statement: as parts of a URL, long ones cost the client."""
+        told = (
+            f"{name} = {literal(value) if isinstance(value, str) else value}"
+            for name, value in self.settings.items()
+        )
+        return f" SETTINGS {', '.join(told)}" if self.settings else ""
 
     def select(self) -> str:
         """Return the list of a SELECT from events `e`."""
@@ -121,9 +134,10 @@ def read_page(
     body = store.query_raw(
         f"SELECT {shape.select()} FROM {store.database}.events AS e "
         f"WHERE {' AND '.join(conditions)} "
-        f"ORDER BY e.{wanted.time} {direction}, e.event_id {direction} LIMIT {limit + 1}",
-        "JSONEachRow",
-        {**JSON_SETTINGS, **shape.settings},
+        f"ORDER BY e.{wanted.time} {direction}, e.event_id {direction} LIMIT {limit + 1}"
+        f"{shape.clause}",
+        shape.form,
+        JSON_SETTINGS,
     )
     lines = json_lines(store, body)
     kept = lines[:limit] if shape.finish is None else list(map(shape.finish, lines[:limit]))
@@ -148,7 +162,7 @@ def count_events(store: Store, wanted: EventFilter, snapshot: Snapshot) -> int:
 
 
 def json_lines(store: Store, body: bytes) -> list[bytes]:
-    """Return the lines of an answer in the format JSONEachRow.
+    """Return the lines of an answer whose lines each end in a JSON object.
 
     Raises:
         ServiceUnavailableError: the answer broke off.

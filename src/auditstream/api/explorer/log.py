@@ -22,7 +22,8 @@ from auditstream.api.explorer.visit import Visit, visiting
 from auditstream.api.stream import PURPOSE as STREAM
 from auditstream.store.event_filter import EventFilter
 from auditstream.store.histogram import Histogram, read_histogram
-from auditstream.store.read_events import Page, read_page
+from auditstream.store.read_events import Page
+from auditstream.store.read_near import read_near
 
 PAGE_EVENTS: Final = 50
 _PURPOSE: Final = "explorer log"
@@ -78,8 +79,9 @@ def _place(visit: Visit, query: LogQuery, wanted: EventFilter) -> Place:
 
 
 def _events(visit: Visit, wanted: EventFilter, place: Place) -> Page:
-    return read_page(
+    return read_near(
         visit.services.store,
+        visit.services.paces,
         LOG_SHAPE,
         wanted,
         snapshot=place.snapshot,
