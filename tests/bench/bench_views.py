@@ -56,10 +56,16 @@ QUESTIONS: Final[dict[str, tuple[str, float]]] = {
     "first_and_last_seen, actor": (f"first_and_last_seen WHERE {W} AND {ACTOR}", 1000),
     "first_and_last_seen, 30 days": (f"first_and_last_seen WHERE {W} AND first_seen {DAYS}", 200),
     "sequence_gaps, 30 days": (f"sequence_gaps WHERE before {DAYS}", 200),
+    "sequence_gaps_between, 30 days": (f"sequence_gaps_between({SPAN})", 200),
     "rejects, 30 days": (f"rejects WHERE {W} AND rejected_at {DAYS}", 200),
     **{
         f"{view}, 30 days": (f"{view}(workspace = 'w000000', {SPAN})", 200)
-        for view in ("access_grants_between", "group_members_between")
+        for view in (
+            "access_grants_between",
+            "group_members_between",
+            "actor_profile_between",
+            "first_and_last_seen_between",
+        )
     },
     "access_grants, 30 days": (f"access_grants WHERE {W} AND valid_from {DAYS}", 200),
     "access_grants, thing": (

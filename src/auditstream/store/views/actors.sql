@@ -32,7 +32,7 @@ FROM
 (
     SELECT
         e.workspace_id AS workspace_id,
-        assumeNotNull(e.actor_id) AS actor_id,
+        e.actor_id AS actor_id,
         argMax(e.actor_type, e.occurred_at) AS actor_type,
         argMax(e.actor_username, e.occurred_at) AS actor_username,
         argMax(toNullable(toString(e.actor_role)), e.occurred_at) AS actor_role,
@@ -64,7 +64,7 @@ COMMENT 'Parameterised by workspace (empty: all), since and until: actor_profile
 CREATE OR REPLACE VIEW {database}.actor_profile
 (
     workspace_id LowCardinality(String) COMMENT 'Identifier of the workspace.',
-    actor_id String COMMENT 'Identifier of the actor.',
+    actor_id Nullable(String) COMMENT 'Identifier of the actor; never NULL.',
     actor_type LowCardinality(String) COMMENT 'Kind of actor, the last known one.',
     actor_username Nullable(String) COMMENT 'Name the actor signs in with, the last known one.',
     actor_role Nullable(String) COMMENT 'Workspace role of the actor, the last known one.',
@@ -90,7 +90,7 @@ COMMENT 'What is usual for an actor: one row for each actor of a workspace.';
 CREATE OR REPLACE VIEW {database}.first_and_last_seen_between
 AS SELECT
     e.workspace_id AS workspace_id,
-    assumeNotNull(e.actor_id) AS actor_id,
+    e.actor_id AS actor_id,
     argMax(e.actor_username, e.occurred_at) AS actor_username,
     seen.1 AS kind,
     assumeNotNull(seen.2) AS value,
@@ -116,7 +116,7 @@ COMMENT 'Parameterised by workspace (empty: all), since and until: first_and_las
 CREATE OR REPLACE VIEW {database}.first_and_last_seen
 (
     workspace_id LowCardinality(String) COMMENT 'Identifier of the workspace.',
-    actor_id String COMMENT 'Identifier of the actor.',
+    actor_id Nullable(String) COMMENT 'Identifier of the actor; never NULL.',
     actor_username Nullable(String) COMMENT 'Name the actor signs in with, the last known one.',
     kind LowCardinality(String) COMMENT 'What the value is: action, user_agent_family, user_agent_os, country, network or ip_class.',
     value String COMMENT 'The value.',
