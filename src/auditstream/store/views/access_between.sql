@@ -12,20 +12,20 @@ AS WITH
         WHERE e.workspace_id = {workspace:String}
             AND e.occurred_at >= {since:DateTime64(6, 'UTC')} AND e.occurred_at < {until:DateTime64(6, 'UTC')}
             AND e.outcome = 'success'
+            AND (e.ocsf_class_uid = 3006) = {memberships:Bool}
             AND e.ocsf_class_uid * 100 + e.ocsf_activity_id IN (300501, 300101, 300102, 300401, 300603)
     ),
     steps AS
     (
         SELECT
             e.workspace_id AS workspace_id,
-            e.ocsf_class_uid = 3006 AS is_membership,
             e.entity_type AS entity_type,
             e.entity_id AS entity_id,
             multiIf(e.member_id IS NOT NULL, 'member', e.group_id IS NOT NULL, 'group', 'everyone') AS subject_type,
             assumeNotNull(coalesce(e.member_id, e.group_id, '')) AS subject_id,
             e.entity_name AS step_entity_name,
             coalesce(e.member_username, e.group_name) AS step_subject_name,
-            sipHash128(is_membership, e.entity_type, e.entity_id) AS thing,
+            sipHash128(e.entity_type, e.entity_id) AS thing,
             sipHash128(subject_type, subject_id) AS subject,
             bitShiftLeft(toInt128(toUnixTimestamp64Micro(e.occurred_at)), 64) + e.kafka_offset AS moment,
             e.ocsf_class_uid * 100 + e.ocsf_activity_id IN (300502, 300604) OR ifNull(e.role_rank = 0, false) AS is_taken,
@@ -42,6 +42,7 @@ AS WITH
             AND e.occurred_at >= {since:DateTime64(6, 'UTC')}
             -- With + 0 its index is not asked: for a hundred thousand keys that takes as long as to read.
             AND e.role_key + 0 IN (SELECT role_key FROM begun)
+            AND (e.ocsf_class_uid = 3006) = {memberships:Bool}
             AND e.ocsf_class_uid * 100 + e.ocsf_activity_id IN (300501, 300502, 300101, 300102, 300401, 300603, 300604)
             AND (e.ocsf_class_uid != 3004 OR e.role IS NOT NULL)
     ),
@@ -59,13 +60,12 @@ AS WITH
             argMax(step_entity_name, at) OVER whole AS entity_name,
             argMax(step_subject_name, at) OVER whole AS subject_name
         FROM steps
-        WINDOW whole AS (PARTITION BY is_membership, thing, subject ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+        WINDOW whole AS (PARTITION BY thing, subject ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
     ),
     deletions AS
     (
         SELECT
-            e.ocsf_class_uid = 3006 AS is_membership,
-            sipHash128(is_membership, e.entity_type, e.entity_id) AS thing,
+            sipHash128(e.entity_type, e.entity_id) AS thing,
             bitShiftLeft(toInt128(toUnixTimestamp64Micro(e.occurred_at)), 64) + e.kafka_offset AS moment,
             e.occurred_at AS at,
             e.ingested_at AS known,
@@ -77,6 +77,7 @@ AS WITH
         WHERE e.outcome = 'success'
             AND e.workspace_id = {workspace:String}
             AND e.occurred_at >= {since:DateTime64(6, 'UTC')}
+            AND (e.ocsf_class_uid = 3006) = {memberships:Bool}
             AND e.ocsf_class_uid * 100 + e.ocsf_activity_id IN (300404, 300605)
     ),
     departures AS
@@ -95,11 +96,11 @@ AS WITH
         WHERE e.outcome = 'success'
             AND e.workspace_id = {workspace:String}
             AND e.occurred_at >= {since:DateTime64(6, 'UTC')}
-            AND e.ocsf_class_uid * 100 + e.ocsf_activity_id IN (300605, 300105, 300106)
+            -- Groups are given roles, and are in no group.
+            AND (e.ocsf_class_uid * 100 + e.ocsf_activity_id IN (300105, 300106) OR (NOT {memberships:Bool} AND e.ocsf_class_uid * 100 + e.ocsf_activity_id = 300605))
     )
 SELECT
     g.workspace_id AS workspace_id,
-    g.is_membership AS is_membership,
     g.entity_type AS entity_type,
     g.entity_id AS entity_id,
     g.entity_name AS entity_name,
@@ -132,14 +133,13 @@ FROM
     ASOF LEFT JOIN deletions AS d ON d.thing = g.thing AND d.moment >= g.moment
     ASOF LEFT JOIN departures AS p ON p.subject = g.subject AND p.moment >= g.moment
 ) AS g
-COMMENT 'Parameterised by workspace, since and until: access grants and group memberships that began in that time.';
+COMMENT 'Parameterised by memberships, workspace, since and until: group memberships, or else access grants, that began in that time.';
 
 CREATE OR REPLACE VIEW {database}.access_grants_between
-AS SELECT * EXCEPT is_membership
+AS SELECT *
 FROM {database}.access_spans_between(
-    workspace = {workspace:String},
+    memberships = false, workspace = {workspace:String},
     since = {since:DateTime64(6, 'UTC')}, until = {until:DateTime64(6, 'UTC')})
-WHERE NOT is_membership
 COMMENT 'Parameterised by workspace, since and until: access_grants of one workspace with valid_from from since on and before until, in a fraction of the time.';
 
 CREATE OR REPLACE VIEW {database}.group_members_between
@@ -162,7 +162,6 @@ AS SELECT
     known_from,
     end_known_from
 FROM {database}.access_spans_between(
-    workspace = {workspace:String},
+    memberships = true, workspace = {workspace:String},
     since = {since:DateTime64(6, 'UTC')}, until = {until:DateTime64(6, 'UTC')})
-WHERE is_membership
 COMMENT 'Parameterised by workspace, since and until: group_members of one workspace with valid_from from since on and before until, in a fraction of the time.';

@@ -26,8 +26,8 @@ COMMENT 'How much was done in each hour, by workspace and category.';
 
 CREATE OR REPLACE VIEW {database}.actor_profile_between
 AS SELECT
-    * EXCEPT (by_hour, hours, counts),
-    arraySort(arrayFilter((hour, count) -> count * 10 >= events, hours, counts)) AS usual_hours
+    * EXCEPT hours,
+    arraySort(arrayFilter(hour -> countEqual(hours, hour) * 10 >= events, arrayDistinct(hours))) AS usual_hours
 FROM
 (
     SELECT
@@ -50,9 +50,7 @@ FROM
         arraySort(groupUniqArray(nullIf(toString(e.country), ''))) AS countries,
         arraySort(groupUniqArray(nullIf(toString(e.network), ''))) AS networks,
         arraySort(groupUniqArray(nullIf(toString(e.user_agent_family), ''))) AS programs,
-        sumMap([toHour(e.occurred_at)], [toUInt64(1)]) AS by_hour,
-        by_hour.1 AS hours,
-        by_hour.2 AS counts
+        groupArray(toHour(e.occurred_at)) AS hours
     FROM {database}.events AS e
     WHERE e.actor_id IS NOT NULL
         AND ({workspace:String} = '' OR e.workspace_id = {workspace:String})
