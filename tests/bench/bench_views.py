@@ -3,8 +3,9 @@
 Starts a ClickHouse server, fills it with N events of 3,000 workspaces over three years, of which
 the largest has `--largest`, and prints for each question to that largest workspace the milliseconds
 at best and in the median, rows read, and the bar. 20 million events take about two minutes and
-3 GB, 100 million about twelve and 13 GB. `--extra FILE` runs statements of that file, for example
-ALTER TABLE audit.events ADD INDEX, before the table is filled: their cost is the time it takes.
+3 GB, 100 million about twelve to twenty and 13 GB. `--extra FILE` runs statements of that file,
+for example ALTER TABLE audit.events ADD INDEX, before the table is filled: their cost is the time
+it takes.
 """
 
 from __future__ import annotations

@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 
 from auditstream.contract.catalogue import shipped_catalogue
+from auditstream.store.append import append_events
 from auditstream.store.connection import Store
 from auditstream.store.rejects import append_rejects
 from tests.store.log import Log, act, at, rows
-from tests.store.rows import reject_rows
+from tests.store.rows import STREAM, event_rows, reject_rows
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -225,6 +226,26 @@ def test_sequence_gaps_across_blocks(store: Store) -> None:
             until=at(until),
         )
         assert found == [gap for gap in expected if at(since) <= gap[3] < at(until)]
+
+
+def test_sources_count_what_is_stored(store: Store) -> None:
+    """The projection by which gaps are found counts each event once, whatever is sent again."""
+    for _ in range(2):
+        append_events(store, STREAM, 0, None, event_rows(3), Event())
+    append_events(store, STREAM, 0, 2, event_rows(2, first=3), Event())
+    count = (
+        "SELECT source_service, source_epoch, count(), max(source_sequence) "
+        f"FROM {store.database}.events GROUP BY source_service, source_epoch"
+    )
+    by_projection, by_events = (
+        store.query_frame(count, settings=settings).rows()
+        for settings in (
+            {"force_optimize_projection_name": "sources"},
+            {"optimize_use_projections": 0},
+        )
+    )
+    assert by_projection == by_events
+    assert sum(row[2] for row in by_events) == 5
 
 
 def test_rejects(store: Store) -> None:
