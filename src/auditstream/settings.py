@@ -82,7 +82,7 @@ class Settings(BaseSettings):
         15.0, description="Bound of one append; after it the append has landed or never will."
     )
     buffer_rows: Rows = Field(
-        200_000, description="Rows in memory at which reading pauses until the store caught up."
+        300_000, description="Rows in memory at which reading pauses until the store caught up."
     )
     drain_seconds: Seconds = Field(10.0, description="How long a stopping worker may drain.")
 

@@ -92,7 +92,7 @@ def follow(system: System, arrivals: dict[str, float], stop: threading.Event) ->
     """Note when the alert of each event comes from the topic."""
     consumer = Consumer(
         kafka_config(system.settings)
-        | {"group.id": "bench", "auto.offset.reset": "earliest", "fetch.wait.max.ms": 10}
+        | {"group.id": "bench", "auto.offset.reset": "earliest", "fetch.wait.max.ms": 100}
     )
     consumer.subscribe([system.settings.alerts_topic])
     while not stop.is_set():

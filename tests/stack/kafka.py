@@ -19,6 +19,9 @@ from tests.stack.server import Runner, Server
 
 IMAGE = f"apache/kafka:{cache.KAFKA_VERSION}"
 HEAP = ("-Xms512m", "-Xmx1g")
+YOUNG = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""A broker that lives for a minute: optimising its code would take the processors of what is tested
+all the while."""
 MESSAGE_MAX_BYTES = 4 * 1024 * 1024
 FORMAT_SECONDS = 60.0
 LOGGING = (
@@ -87,7 +90,7 @@ def _process(directory: Path, port: int) -> Runner:
     config.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     tool = [*java, "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(config)]
     _format(tool, directory)
-    command = [*java, *HEAP, "kafka.Kafka", str(config)]
+    command = [*java, *HEAP, *YOUNG, "kafka.Kafka", str(config)]
     return Process(command, log=directory / "kafka.log", cwd=directory)
 
 

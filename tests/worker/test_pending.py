@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import polars as pl
 
 from auditstream.contract.catalogue import shipped_catalogue
-from auditstream.pipeline.history import PAYLOAD
-from auditstream.pipeline.records import Processed
-from auditstream.store.sealed import seal
+from auditstream.pipeline.records import Hits, Processed
 from auditstream.worker.pending import Memory, PendingHistory
+from auditstream.worker.share import NOTHING, share_out
 from tests.pipeline.batches import pipeline
 from tests.pipeline.events import NOW, encode, event, micros, records
 from tests.pipeline.past import NoPast, Past
@@ -26,8 +23,14 @@ def processed(*events: dict[str, object]) -> Processed:
 def with_pending(*frames: pl.DataFrame, stored: Past | None = None) -> PendingHistory:
     """A history in which these frames are not stored yet."""
     memory = Memory(shipped_catalogue())
-    pending = [memory.of(frame, partial(seal(frame).frame, PAYLOAD)) for frame in frames]
+    whole = [Processed(frame, NOTHING.rejects, 0, ()) for frame in frames]
+    shares = [share for item in whole for share in share_out(item, memory, no_candidates).values()]
+    pending = [share.pending for share in shares if share.pending is not None]
     return PendingHistory(stored or NoPast(), lambda: pending)
+
+
+def no_candidates(_events: pl.DataFrame, _hits: Hits | None) -> None:
+    """No rule looks at several events."""
 
 
 def test_a_pending_event_is_known() -> None:

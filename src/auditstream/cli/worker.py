@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
+
+ALLOCATOR = "narenas:1"
+"""For jemalloc, with which Polars comes: several arenas keep some 40 MB more and save no time."""
 
 EXAMPLE = (
     "AUDITSTREAM_KAFKA_BROKERS=kafka-1:9092 "
@@ -21,6 +26,8 @@ def run_worker() -> None:
     Start as many as you like: they share the partitions. The tables must be there: see
     `auditstream migrate`. Settings come from the environment: see `auditstream config`.
     """
+    # It is read once, when Polars is loaded.
+    os.environ.setdefault("_RJEM_MALLOC_CONF", ALLOCATOR)
     from auditstream.settings import load_settings
     from auditstream.worker.reach import reach_kafka
     from auditstream.worker.run import run

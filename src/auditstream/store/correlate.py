@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from auditstream.store.connection import SettingValue, Store
-from auditstream.store.sql import LONG_QUERY
+from auditstream.store.sql import LONG_QUERY, PATIENT
 
 MAX_SECONDS: Final = 30.0
 MAX_BYTES: Final = 2 << 30
@@ -35,13 +35,17 @@ def asker(
     It blocks for `max_seconds` of ClickHouse's time at most, and raises what `Store` raises:
     StoreError as well for a query that would take longer, or more than `max_bytes` of memory.
     """
-    bounds: dict[str, SettingValue] = {
+    settings: dict[str, SettingValue] = {
+        **LONG_QUERY,
+        **PATIENT,
+        **_DEEP,
+        **_PLAIN,
         "readonly": 2,
         "max_execution_time": max_seconds,
         "max_memory_usage": max_bytes,
     }
 
     def ask(sql: str) -> pl.DataFrame:
-        return store.query_frame(sql, settings={**LONG_QUERY, **_DEEP, **_PLAIN, **bounds})
+        return store.query_frame(sql, settings=settings)
 
     return ask

@@ -12,7 +12,7 @@ import polars as pl
 from auditstream.contract.catalogue import Catalogue, shipped_catalogue
 from auditstream.store.columns import PAYLOAD, PAYLOAD_SCHEMA, Schema
 from auditstream.store.connection import Store
-from auditstream.store.sql import LONG_QUERY, literals, moment, numbers, uuids
+from auditstream.store.sql import LONG_QUERY, URGENT, literals, moment, numbers, uuids
 
 ROLE_KEY: Final = ("workspace_id", "entity_type", "entity_id", "subject_type", "subject_id")
 ROLE_SCHEMA: Final[Schema] = {
@@ -21,6 +21,8 @@ ROLE_SCHEMA: Final[Schema] = {
     "kafka_offset": pl.Int64,
     "role": pl.String,
 }
+
+_LOOK_UP: Final = {**LONG_QUERY, **URGENT}
 
 _SUBJECT: Final = (
     "multiIf(isNotNull(e.member_id), 'member', isNotNull(e.group_id), 'group', 'everyone')"
@@ -64,7 +66,7 @@ class StoredHistory:
             f"WHERE e.workspace_id IN ({literals(places['workspace_id'].unique())}) "
             f"AND e.occurred_at BETWEEN {moment(times[0])} AND {moment(times[-1])} "
             f"AND e.event_id IN ({uuids(places['event_id'])})",
-            settings=LONG_QUERY,
+            settings=_LOOK_UP,
         )
         return found.cast(pl.Schema(PAYLOAD_SCHEMA))
 
@@ -99,7 +101,7 @@ class StoredHistory:
             f"AND e.outcome = 'success' AND (e.role IS NOT NULL OR e.action IN ({self._removals})) "
             f"AND e.role_key IN ({_checksums(wanted)}) GROUP BY ALL) ARRAY JOIN kept AS given"
         )
-        found = self._store.query_frame(rows, settings=LONG_QUERY).cast(pl.Schema(ROLE_SCHEMA))
+        found = self._store.query_frame(rows, settings=_LOOK_UP).cast(pl.Schema(ROLE_SCHEMA))
         # Other keys may share a checksum.
         return found.join(wanted, on=ROLE_KEY, how="semi")
 
@@ -112,7 +114,7 @@ class StoredHistory:
             f"SELECT workspace_id, occurred_at, toString(e.event_id) AS event_id "
             f"FROM {self._events} AS e "
             f"WHERE e.event_id_minute IN ({minutes}) AND e.event_id IN ({uuids(event_ids)})",
-            settings=LONG_QUERY,
+            settings=_LOOK_UP,
         )
 
 

@@ -32,13 +32,19 @@ class Sealed:
     arrived: datetime
     body: bytes
 
-    def frame(self, columns: Sequence[str] = tuple(EVENT_SCHEMA)) -> pl.DataFrame:
-        """Return the events again, with `arrived` as the `ingested_at` of each."""
+    def frame(
+        self, columns: Sequence[str] = tuple(EVENT_SCHEMA), only: pl.Series | None = None
+    ) -> pl.DataFrame:
+        """Return the events again, with `arrived` as the `ingested_at` of each.
+
+        With a mask, `only` those at which it is true.
+        """
         sent = pl.read_ipc_stream(self.body, columns=[name for name in columns if name in SENT])
-        arrived = pl.lit(self.arrived, EVENT_SCHEMA["ingested_at"])
-        return sent.with_columns(ingested_at=arrived).select(
-            pl.col(name).cast(EVENT_SCHEMA[name]) for name in columns
-        )
+        if only is not None:
+            sent = sent.filter(only)
+        if "ingested_at" in columns:
+            sent = sent.with_columns(ingested_at=pl.lit(self.arrived))
+        return sent.select(pl.col(name).cast(EVENT_SCHEMA[name]) for name in columns)
 
 
 def seal(frame: pl.DataFrame) -> Sealed:
@@ -52,12 +58,12 @@ def seal(frame: pl.DataFrame) -> Sealed:
         raise ValueError("at least one event is needed")
     stream, partition = frame["stream"][0], frame["kafka_partition"][0]
     where = f"{stream}, partition {partition}"
-    if frame["stream"].n_unique() > 1:
+    if (frame["stream"] != stream).any():
         raise ValueError(f"{where}: there are events of another stream")
-    if frame["kafka_partition"].n_unique() > 1:
+    if (frame["kafka_partition"] != partition).any():
         raise ValueError(f"{where}: there are events of another partition")
     offsets = frame["kafka_offset"]
-    if not (offsets.diff().drop_nulls() > 0).all():
+    if not (offsets[1:] > offsets[:-1]).all():
         raise ValueError(f"{where}: there are offsets that do not ascend")
     arrived = frame["ingested_at"].sort()[-1]
     return Sealed(

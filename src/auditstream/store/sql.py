@@ -18,6 +18,10 @@ LONG_QUERY: Final[Mapping[str, int]] = {
 }
 """Settings under which a query may hold thousands of values."""
 
+URGENT: Final[Mapping[str, int]] = {"priority": 1}
+PATIENT: Final[Mapping[str, int]] = {"priority": 2}
+"""A patient query pauses while an urgent one runs on the same server."""
+
 
 def literal(text: str) -> str:
     """Return `text` as a string literal."""

@@ -39,7 +39,7 @@ HURRIED_AT_ONCE: Final = 2
 """Appends that are under way while memory is nearly full: few, so that they are large."""
 
 MAX_BYTES: Final = 256 * 1024 * 1024
-BACKLOG_PATIENCE: Final = 2.0
+BACKLOG_PATIENCE: Final = 6.0
 """How much longer a row may wait while fetches are full: what is late already may as well become a
 larger append, of which each costs the server some 40 ms beside what its rows cost."""
 
@@ -74,6 +74,7 @@ class AppendLoop:
         self._lanes: dict[int, Lane] = {}
         self._threads = ThreadPoolExecutor(APPENDS_AT_ONCE, "append")
         self._shrunk = asyncio.Event()
+        self._backlog = False
 
     def current(self, fetch: Fetch) -> set[int]:
         """Return the partitions of the fetch that are still held as they were when it was read."""
@@ -98,17 +99,17 @@ class AppendLoop:
         self, fetch: Fetch, shares: Mapping[int, Share], delivered: asyncio.Future[None]
     ) -> None:
         """Queue what became of a fetch; shares of partitions given up meanwhile are dropped."""
-        backlog = len(fetch.records) >= self._settings.fetch_rows
-        patience = BACKLOG_PATIENCE if backlog else 1.0
+        before, self._backlog = self._backlog, len(fetch.records) >= self._settings.fetch_rows
+        patience = BACKLOG_PATIENCE if self._backlog else 1.0
         due = time.monotonic() + self._settings.append_seconds * patience
-        if not backlog:
-            for lane in self._lanes.values():
-                lane.hurry_by(due)
         ends = dict(zip(fetch.records.partitions, fetch.records.offsets, strict=True))
         for partition in self.current(fetch):
             share = shares.get(partition, NOTHING)
             early = due - self._settings.append_seconds * EARLIER * (partition * GOLDEN % 1)
             self._lanes[partition].add(Slice(share, ends[partition] + 1, delivered, early))
+        if not self._backlog:
+            for lane in self._lanes.values():
+                lane.hurry_by(time.monotonic() if before else due)
         self._hurry_largest()
         self._report_rows()
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from math import inf
 from typing import Final
 
 import polars as pl
@@ -43,6 +44,9 @@ log = structlog.get_logger("auditstream.intake")
 CLOCK_SECONDS: Final = 30.0
 RULES_SECONDS: Final = 5.0
 """How often rule files are looked at."""
+
+FULL_SECONDS: Final = 3.0
+"""Without another fetch for so long, a full one was the last of a backlog."""
 
 LAGGING_SECONDS: Final = 60.0
 RESTS: Final = 2.0
@@ -82,7 +86,7 @@ class Intake:
         self._thread = ThreadPoolExecutor(1, "process")
         self._turn: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._lagging = False
+        self._full_at = -inf
         self._stopping = threading.Event()
         self._given_up = threading.Event()
 
@@ -90,6 +94,13 @@ class Intake:
     def busy(self) -> bool:
         """Whether partitions are held."""
         return self.source.running
+
+    @property
+    def _lagging(self) -> bool:
+        """Whether reading or storing lags: the last fetch was full, or much waits to be stored."""
+        more = self.source.unread > 0 or time.monotonic() < self._full_at + FULL_SECONDS
+        reading = self._full_at > -inf and more
+        return reading or self._lanes.rows > self._settings.fetch_rows
 
     async def start(self) -> None:
         """Join the group and begin to read."""
@@ -102,7 +113,8 @@ class Intake:
         Raises nothing for what a record holds: that becomes a reject.
         """
         await self._lanes.room()
-        self._lagging = len(fetch.records) >= self._settings.fetch_rows
+        full = len(fetch.records) >= self._settings.fetch_rows
+        self._full_at = time.monotonic() if full else -inf
         read = asyncio.get_running_loop().run_in_executor(
             self._reader, read_all, self._rules.in_force.pipeline, fetch.records
         )
@@ -137,8 +149,7 @@ class Intake:
                 await asyncio.wait_for(self._found.wait(), RETRY_SECONDS)
             self._found.clear()
             many = _rows(self._candidates) >= MAX_CANDIDATES
-            lagging = self._lagging or self._lanes.rows > self._settings.fetch_rows
-            if lagging and not many and time.monotonic() < due:
+            if self._lagging and not many and time.monotonic() < due:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             candidates, self._candidates = self._candidates, []
@@ -234,7 +245,8 @@ class Intake:
         rules = self._rules.in_force
         processed = await self._process(fetch, await read, rules.pipeline)
         if processed is not None:
-            delivered = asyncio.ensure_future(self._deliver(processed))
+            # Not with all that was processed, which would stay in memory until then.
+            delivered = asyncio.ensure_future(self._deliver(processed.rejects, processed.alerts))
             shares = await asyncio.get_running_loop().run_in_executor(
                 self._thread,
                 share_out,
@@ -270,10 +282,10 @@ class Intake:
             pause = min(pause * 2, MAX_RETRY_SECONDS)
         return None
 
-    async def _deliver(self, processed: Processed) -> None:
+    async def _deliver(self, rejects: pl.DataFrame, alerts: tuple[Alert, ...]) -> None:
         """Send alerts and rejects to their topics, and make the alerts rows of the table."""
-        await self._outbox.send((), processed.rejects)
-        await self._raise(processed.alerts)
+        await self._outbox.send((), rejects)
+        await self._raise(alerts)
 
     async def _raise(self, alerts: tuple[Alert, ...]) -> None:
         if not alerts:

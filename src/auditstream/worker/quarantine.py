@@ -13,7 +13,7 @@ from auditstream.pipeline.pipeline import Pipeline
 from auditstream.pipeline.records import Batch, Processed, Records
 from auditstream.pipeline.rejects import Rejection, reject_frame
 from auditstream.store.columns import EVENT_SCHEMA
-from auditstream.worker.pending import Memory, PendingHistory
+from auditstream.worker.pending import Memory, Pending, PendingHistory
 
 log = structlog.get_logger("auditstream.quarantine")
 
@@ -49,7 +49,11 @@ def process_all(
         log.warning("pipeline_failed", records=len(records), error=repr(error))
     middle = len(records) // 2
     first = process_all(pipeline, records.part(0, middle), history)
-    pending = Memory(pipeline.catalogue).of(first.events, lambda: first.events.select(PAYLOAD))
+    pending = Pending(
+        first.events["event_id"].hash(),
+        Memory(pipeline.catalogue).roles(first.events),
+        first.events.select(PAYLOAD).filter,
+    )
     seen = PendingHistory(history, lambda: [pending])
     second = process_all(pipeline, records.part(middle, len(records)), seen)
     return Processed(

@@ -27,6 +27,7 @@ from auditstream.worker.watch import watched
 
 STOP_MARGIN: Final = 3.0
 SWITCH_SECONDS: Final = 0.0005
+GARBAGE_OBJECTS: Final = 50_000
 
 
 def run(settings: Settings) -> None:
@@ -48,6 +49,8 @@ def run(settings: Settings) -> None:
         app = make_app(settings, intake, datadir)
         # What was imported stays: no collection need look at it again.
         gc.freeze()
+        # Records of a fetch are many objects and no garbage: few collections, not one each 700.
+        gc.set_threshold(GARBAGE_OBJECTS)
         # Polars gives up the interpreter's lock in every expression, and each time it would wait
         # 5 ms for another thread to give it up.
         sys.setswitchinterval(SWITCH_SECONDS)

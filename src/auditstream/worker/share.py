@@ -72,11 +72,13 @@ def share_out(processed: Processed, memory: Memory, candidates: Candidates) -> d
     rejects = _by_partition(processed.rejects)
     found = candidates(processed.events, processed.met)
     causes = {} if found is None else _by_partition(found)
+    roles = memory.roles(processed.events)
+    held = _by_partition(roles)
     return {
         partition: _share(
             events.get(partition),
             rejects.get(partition, NOTHING.rejects),
-            memory,
+            held.get(partition, roles[:0]),
             pack(causes[partition]) if partition in causes else None,
         )
         for partition in events.keys() | rejects.keys()
@@ -86,13 +88,13 @@ def share_out(processed: Processed, memory: Memory, candidates: Candidates) -> d
 def _share(
     events: pl.DataFrame | None,
     rejects: pl.DataFrame,
-    memory: Memory,
+    roles: pl.DataFrame,
     candidates: Packed | None,
 ) -> Share:
     if events is None:
         return Share(None, None, rejects)
     sealed = seal(events)
-    pending = memory.of(events, partial(sealed.frame, PAYLOAD))
+    pending = Pending(events["event_id"].hash(), roles, partial(sealed.frame, PAYLOAD))
     return Share(sealed, pending, rejects, candidates)
 
 

@@ -41,7 +41,8 @@ T = TypeVar("T")
 log = structlog.get_logger("auditstream.source")
 
 HANDOVER: Final = 2
-"""Batches that may wait for the worker before partitions are paused."""
+"""Full fetches that may wait for the worker. Of others one: what comes meanwhile goes into the next
+one, of which each costs the same, rather than into another that would wait in turn."""
 
 LOOK_SECONDS: Final = 10.0
 LAG_SECONDS: Final = 5.0
@@ -107,6 +108,7 @@ class RecordSource:
         self._until = float("inf")
         self._commands: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
         self._unread = 0
+        self._handover = 1
         self._unread_changed = threading.Condition()
         self._fetches: asyncio.Queue[Fetch | BaseException | None] = asyncio.Queue()
         self._stopping = threading.Event()
@@ -205,6 +207,7 @@ class RecordSource:
         self._measure_lag(consumer)
         self._pause_or_resume(consumer, self._wait_for_room())
         messages = consumer.consume(self._settings.fetch_rows, self._settings.fetch_seconds)
+        self._handover = HANDOVER if len(messages) >= self._settings.fetch_rows else 1
         fetch = self._fetch(messages)
         if fetch is not None:
             self._count_unread(1)
@@ -231,10 +234,10 @@ class RecordSource:
         """
         with self._unread_changed:
             self._unread_changed.wait_for(
-                lambda: self._unread < HANDOVER or self._stopping.is_set(),
+                lambda: self._unread < self._handover or self._stopping.is_set(),
                 0.0 if self._paused else PATIENCE_SECONDS,
             )
-            return self._unread < HANDOVER and not self._stopping.is_set()
+            return self._unread < self._handover and not self._stopping.is_set()
 
     def _count_unread(self, change: int) -> None:
         with self._unread_changed:
