@@ -60,6 +60,7 @@ VARIANTS: Final[dict[str, Sequence[str]]] = {
     "without index kafka_offsets": ("DROP INDEX kafka_offsets",),
     "without projection event_ids": ("DROP PROJECTION event_ids",),
     "without projection watermarks": ("DROP PROJECTION watermarks",),
+    "without projection sources": ("DROP PROJECTION sources",),
     "without all four": (BARE,),
     **{
         f"without index {name} (merges make it)": (f"DROP INDEX {name}",)

@@ -127,6 +127,8 @@ def test_the_past_is_confined_too(sign_in: SignIn) -> None:
         "effective_access_at(workspace = '{0}', entity = 'c1', at = '2025-05-01 09:00:00')",
         "access_grants_between(workspace = '{0}', since = '2025-05-01', until = '2025-05-02')",
         "group_members_between(workspace = '{0}', since = '2025-05-01', until = '2025-05-02')",
+        "actor_profile_between(workspace = '{0}', since = '2025-05-01', until = '2025-05-02')",
+        "first_and_last_seen_between(workspace='{0}', since='2025-05-01', until='2025-05-02')",
     ],
 )
 def test_a_named_workspace_is_confined_too(sign_in: SignIn, view: str) -> None:
@@ -213,7 +215,15 @@ def test_limits_hold(sign_in: SignIn) -> None:
     assert quota == 5000
 
 
-@pytest.mark.parametrize("table", ["rejected_events", "schema_migrations", "sequence_gaps"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "rejected_events",
+        "schema_migrations",
+        "sequence_gaps",
+        "sequence_gaps_between(since = '2025-05-01', until = '2025-05-02')",
+    ],
+)
 def test_what_a_workspace_analyst_may_not_read(sign_in: SignIn, table: str) -> None:
     """The bytes of rejected records, and what runs through all workspaces."""
     with pytest.raises(StoreError, match="ACCESS_DENIED"):

@@ -196,6 +196,34 @@ def test_answers(told: Store, name: str) -> None:
     answer = ask(told, find_question(name), values)
     places = [answer.columns.index(column) for column in columns]
     assert [tuple(row[place] for place in places) for row in answer.rows] == expected
+    if find_question(name).sql_within:
+        within = ask(told, find_question(name), {**values, "workspace": "w1"})
+        assert (within.columns, within.rows) == (answer.columns, answer.rows)
+
+
+def test_things_of_one_name(store: Store) -> None:
+    """Who could use things is told of all that have the name, within a workspace as well."""
+    Log(store).arrive(
+        9,
+        act("connection_member_added_with_role", 1, "sales", member="bob", role="query"),
+        act("connection_member_added_with_role", 2, "SALES", member="joe", role="view"),
+        act(
+            "connection_member_added_with_role",
+            3,
+            "Sales",
+            workspace="w2",
+            member="eve",
+            role="view",
+        ),
+    )
+    question = find_question("who_could_use")
+    for values, expected in (
+        ({"workspace": "w1"}, {"bob", "joe"}),
+        ({"workspace": "w2"}, {"eve"}),
+        ({}, {"bob", "joe", "eve"}),
+    ):
+        answer = ask(store, question, {"thing": "Sales", **values})
+        assert {row[answer.columns.index("who")] for row in answer.rows} == expected
 
 
 @pytest.mark.parametrize("question", shipped_questions(), ids=lambda question: question.name)

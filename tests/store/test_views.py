@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 
 from auditstream.contract.catalogue import shipped_catalogue
+from auditstream.store.append import append_events
 from auditstream.store.connection import Store
 from auditstream.store.rejects import append_rejects
 from tests.store.log import Log, act, at, rows
-from tests.store.rows import reject_rows
+from tests.store.rows import STREAM, event_rows, reject_rows
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -162,6 +163,16 @@ def test_actors(store: Store) -> None:
         ("action", "group_created", at(9), at(9), 1),
         ("user_agent_family", "Firefox", at(9), at(9), 1),
     ]
+    span = "workspace = 'w1', since = '2025-05-02 09:00:00', until = '2025-05-02 10:00:00'"
+    assert rows(
+        store,
+        "SELECT actor_username, first_seen, last_seen, events, given, programs, usual_hours "
+        f"FROM {{database}}.actor_profile_between({span})",
+    ) == [("ana", at(33), at(33), 1, 1, [], [9])]
+    assert rows(
+        store,
+        f"SELECT kind, value FROM {{database}}.first_and_last_seen_between({span}) ORDER BY 1",
+    ) == [("action", "connection_member_added_with_role"), ("ip_class", "private")]
 
 
 def test_sequence_gaps(store: Store) -> None:
@@ -188,6 +199,53 @@ def test_sequence_gaps(store: Store) -> None:
     ]
     log.arrive(10, *late)
     assert rows(store, gaps) == [("a", 2, 1, 2, 2, None, at(5))]
+
+
+def test_sequence_gaps_across_blocks(store: Store) -> None:
+    """Gaps within and between blocks of numbers; of a stretch of time those that end in it."""
+    numbers = [1, 8190, 8192, 8193, 20_000, 20_003]
+    log = Log(store)
+    # Appended one by one, so that parts have parts of a block each, and not in their order.
+    for hours in (3, 1, 2, 6, 5, 4):
+        source = {"sequence": numbers[hours - 1]}
+        log.arrive(9, act("group_created", hours, "g1", source=source))
+    expected = [
+        (2, 8189, at(1), at(2)),
+        (8191, 8191, at(2), at(3)),
+        (8194, 19_999, at(4), at(5)),
+        (20_001, 20_002, at(5), at(6)),
+    ]
+    told = "SELECT missing_from, missing_to, after, before FROM {database}."
+    assert rows(store, f"{told}sequence_gaps ORDER BY 1") == expected
+    for since, until in ((1, 9), (2, 3), (3, 6), (5, 6), (7, 9)):
+        found = rows(
+            store,
+            f"{told}sequence_gaps_between(since = {{since:DateTime64(6, 'UTC')}}, "
+            "until = {until:DateTime64(6, 'UTC')}) ORDER BY 1",
+            since=at(since),
+            until=at(until),
+        )
+        assert found == [gap for gap in expected if at(since) <= gap[3] < at(until)]
+
+
+def test_sources_count_what_is_stored(store: Store) -> None:
+    """The projection by which gaps are found counts each event once, whatever is sent again."""
+    for _ in range(2):
+        append_events(store, STREAM, 0, None, event_rows(3), Event())
+    append_events(store, STREAM, 0, 2, event_rows(2, first=3), Event())
+    count = (
+        "SELECT source_service, source_epoch, count(), max(source_sequence) "
+        f"FROM {store.database}.events GROUP BY source_service, source_epoch"
+    )
+    by_projection, by_events = (
+        store.query_frame(count, settings=settings).rows()
+        for settings in (
+            {"force_optimize_projection_name": "sources"},
+            {"optimize_use_projections": 0},
+        )
+    )
+    assert by_projection == by_events
+    assert sum(row[2] for row in by_events) == 5
 
 
 def test_rejects(store: Store) -> None:

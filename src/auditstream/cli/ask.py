@@ -38,7 +38,9 @@ def run_ask(
         return
     question = find_question(name)
     if sql:
-        typer.echo(f"-- {question.title}\n-- {question.description}\n{question.sql.strip()}")
+        typer.echo(
+            f"-- {question.title}\n-- {question.description}\n{question.sql_for(values).strip()}"
+        )
         return
     with closing(connect(target(url=url))) as store:
         answer = ask(store, question, values)

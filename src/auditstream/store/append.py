@@ -19,7 +19,7 @@ from auditstream.store.sealed import SENT, Sealed, seal
 from auditstream.store.sql import literal, moment
 from auditstream.store.watermark import read_watermark
 
-LATER: Final = "actors,things,role_keys,sentence_words,metadata_words"
+LATER: Final = "actors,things,role_keys,sentence_words,metadata_words,times,kinds"
 """Indexes that merges make: in a fresh part, which is small, they cost more than they save."""
 
 NONE: Final = -1

@@ -11,8 +11,7 @@ import yaml
 from auditstream.contract.catalogue import Catalogue
 from auditstream.store.ask import shipped_questions
 from auditstream.store.connection import Store
-
-LEDGER: Final = "schema_migrations"
+from auditstream.store.define_views import LEDGER
 
 _HEAD: Final = """\
 # Data dictionary
@@ -28,7 +27,9 @@ Views of access put together what all events of a workspace say. In a workspace 
 events, ask those that take what is wanted as parameters: who could use one thing at a time,
 `effective_access_at(workspace = 'w1', entity = 'c1', at = '2025-05-03')`, and what began in a
 stretch of time, `access_grants_between(workspace = 'w1', since = '2025-05-01', until =
-'2025-06-01')`, `group_members_between` likewise.
+'2025-06-01')`, `group_members_between` likewise. What actors did in a stretch of time is told by
+`actor_profile_between` and `first_and_last_seen_between` with the same parameters, and what is
+missing from it by `sequence_gaps_between(since = '2025-05-01', until = '2025-06-01')`.
 
 Any client of ClickHouse reads it: `clickhouse-client`, the JDBC and ODBC drivers, Grafana's
 ClickHouse data source (`occurred_at` is the time column), dbt (`deploy/dbt/sources.yml`).

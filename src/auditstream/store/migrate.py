@@ -1,4 +1,7 @@
-"""Making the tables, and bringing them up to date: numbered SQL files, forward only."""
+"""Making the tables and views, and bringing them up to date.
+
+Tables come from numbered SQL files, forward only; views from files that hold what is in force.
+"""
 # ruff: noqa: S608 - names come from checked settings, values from store.sql
 
 from __future__ import annotations
@@ -14,17 +17,17 @@ from auditstream.contract.catalogue import Catalogue, shipped_catalogue
 from auditstream.errors import MigrationError, StoreError
 from auditstream.store.comments import apply_comments
 from auditstream.store.connection import Store
+from auditstream.store.define_views import apply_views
 from auditstream.store.masked import apply_masked_view
 from auditstream.store.retention import apply_retention
-from auditstream.store.sql import literal
+from auditstream.store.sql import literal, statements
 
 _NAME: Final = re.compile(r"(\d{4})_\w+\.sql")
-_END_OF_STATEMENT: Final = ";\n"
 
 _LEDGER: Final = """\
 CREATE TABLE IF NOT EXISTS {database}.schema_migrations
 (
-    number UInt32 COMMENT 'Number of the migration.',
+    number UInt32 COMMENT 'Number of the migration; 0: a file of views.',
     name String COMMENT 'Name of its file.',
     checksum String COMMENT 'SHA-256 of its file.',
     applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When it was applied.'
@@ -48,14 +51,12 @@ class Migration:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     def statements(self, database: str) -> Iterator[str]:
-        """Yield the statements with the database's name filled in."""
-        for statement in (self.text + "\n").split(_END_OF_STATEMENT):
-            if statement.strip():
-                yield statement.replace("{database}", database)
+        """Return the statements with the database's name filled in."""
+        return statements(self.text, database)
 
 
 def migrate(store: Store, retention_days: int, catalogue: Catalogue | None = None) -> None:
-    """Make the tables or bring them up to date; comments follow the catalogue, TTL the setting.
+    """Make tables and views, or bring them up to date; comments follow the catalogue.
 
     `retention_days` is for how many days after their arrival events and rejected events are kept,
     0 for ever. Safe to run again, and by several at once: every statement can be, and the record
@@ -74,6 +75,7 @@ def migrate(store: Store, retention_days: int, catalogue: Catalogue | None = Non
             _compare(migration, applied[migration.number])
         else:
             _apply(store, migration)
+    apply_views(store)
     apply_comments(store, catalogue or shipped_catalogue())
     apply_masked_view(store)
     apply_retention(store, retention_days)

@@ -7,7 +7,7 @@ as many literals is not.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -50,6 +50,16 @@ def uuids(texts: Iterable[str]) -> str:
 def numbers(values: Iterable[int]) -> str:
     """Return a subquery with one row for each number, UInt32."""
     return _values(array("I", values), "UInt32")
+
+
+def statements(text: str, database: str) -> Iterator[str]:
+    """Yield the statements of a file of SQL, in which `{database}` stands for the name.
+
+    Each but the last ends in a semicolon at the end of a line.
+    """
+    for statement in f"{text}\n".split(";\n"):
+        if statement.strip():
+            yield statement.replace("{database}", database)
 
 
 def _values(values: array[int], kind: str) -> str:
