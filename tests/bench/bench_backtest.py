@@ -55,17 +55,23 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--only", default="", help="rules whose name has this word")
     parser.add_argument("--extra", type=Path, help="statements to run before the table is filled")
+    parser.add_argument("--directory", type=Path, help="of the server: kept, and filled once")
     arguments = parser.parse_args()
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(ClickHouseServer(directory / "server"))
-        settings = load_settings(clickhouse_url=server.url, append_timeout_seconds=300)
+        kept = arguments.directory
+        server = ClickHouseServer(kept or directory / "server")
+        server.start()
+        # Closing it would delete its data.
+        stack.callback(server.stop if kept else server.close)
+        settings = load_settings(clickhouse_url=server.url, append_timeout_seconds=900)
         store = stack.enter_context(connect(settings))
         migrate(store, 0)
         for statement in arguments.extra.read_text().split(";\n") if arguments.extra else ():
             store.command(statement)
         began = time.perf_counter()
-        for count in fill(store, arguments.rows):
+        filled = store.query_frame(f"SELECT count() FROM {store.database}.events").item()
+        for count in () if filled else fill(store, arguments.rows):
             print(f"\r{count:,} events in {time.perf_counter() - began:.0f} s", end="", flush=True)
         print()
         for name, (old, new) in CHANGES.items():
