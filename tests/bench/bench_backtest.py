@@ -35,7 +35,10 @@ from tests.stack.clickhouse import ClickHouseServer
 SAMPLE: Final = 1_000_000
 """Events made one by one; the rest are copies of them at other times."""
 
-CHUNK_ROWS: Final = 2_000_000
+AT_ONCE: Final = 2
+"""Copies that are made by one statement."""
+
+CHUNK_ROWS: Final = AT_ONCE * SAMPLE
 DAYS: Final = 30
 STREAM: Final = "bench/copies/1"
 
@@ -90,7 +93,8 @@ def fill(store: Store, rows: int) -> Iterator[int]:
     copies = max(1, rows // SAMPLE)
     begin = datetime.now(UTC) - timedelta(days=DAYS)
     step = timedelta(days=DAYS) / (copies * SAMPLE) / timedelta(microseconds=1)
-    place = f"e.kafka_offset * {copies} + n.number"
+    # One copy after the other: side by side they would be bursts of the same act.
+    place = f"n.number * {SAMPLE} + e.kafka_offset"
     moment = f"fromUnixTimestamp64Micro(toInt64({begin.timestamp()} * 1e6 + ({place}) * {step}))"
     replaced = {
         "stream": f"'{STREAM}'",
@@ -101,16 +105,15 @@ def fill(store: Store, rows: int) -> Iterator[int]:
         "event_id_minute": f"toStartOfMinute({moment})",
     }
     columns = ", ".join(replaced.get(name, f"e.{name}") for name in EVENTS)
-    at_once = max(1, CHUNK_ROWS // copies)
-    for start in range(0, SAMPLE, at_once):
+    for first in range(0, copies, AT_ONCE):
+        count = min(AT_ONCE, copies - first)
         store.command(
             f"INSERT INTO {events} ({', '.join(EVENTS)}, partition_month) "
-            f"SELECT {columns}, toStartOfMonth({moment}) FROM (SELECT * FROM {events} "
-            f"WHERE stream != '{STREAM}' AND kafka_offset >= {start} "
-            f"AND kafka_offset < {start + at_once}) AS e CROSS JOIN numbers({copies}) AS n",
-            {"max_insert_block_size": CHUNK_ROWS, "min_insert_block_size_rows": CHUNK_ROWS},
+            f"SELECT {columns}, toStartOfMonth({moment}) FROM {events} AS e "
+            f"CROSS JOIN numbers({first}, {count}) AS n WHERE e.stream != '{STREAM}'",
+            dict.fromkeys(("max_insert_block_size", "min_insert_block_size_rows"), CHUNK_ROWS),
         )
-        yield min(start + at_once, SAMPLE) * copies
+        yield (first + count) * SAMPLE
 
 
 def command(url: str, file: Path) -> str:
