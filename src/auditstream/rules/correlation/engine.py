@@ -30,11 +30,11 @@ from auditstream.rules.correlation.scope import (
     EPOCH,
     Scope,
     length,
-    literal,
     microseconds,
     stretches,
 )
 from auditstream.rules.correlation.search import Ask, Question, search
+from auditstream.store.sql import literal
 
 PLACE: Final = (
     "stream",

@@ -1,26 +1,34 @@
 """Occurrences: the events that a rule over several events looks at, as a relation in SQL.
 
 Its columns: `g`, the values of the group; `v`, the values that are counted; `t`, occurred_at in
-microseconds; `x`, the event: its place in Kafka, workspace, id, arrival; `new`, whether it is one
-of those the evaluation is about; `mask`, a bit for each of the rules that it is an event of; `c`,
-values for a rule that refers to this one; `k`, what it is counted as.
+microseconds; `o`, the place in Kafka, by which events of one instant are ordered; `ws`, the
+workspace; `x`, the event: its place, workspace, id, arrival; `new`, whether it is one of those the
+evaluation is about; `mask`, a bit for each of the rules that it is an event of; `c`, values for a
+rule that refers to this one; `k`, what it is counted as. A query that does not use one does not
+read it.
 """
 # ruff: noqa: S608 - names are those of columns, values are literals
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
-from auditstream.rules.correlation.scope import Scope, literal, moment_sql
+from auditstream.rules.correlation.model import Correlation
+from auditstream.rules.correlation.scope import Scope, moment_sql
 from auditstream.rules.fields import metadata_key
+from auditstream.store.sql import literal
 
 MAX_VALUES: Final = 2_000
 """Values of a field of groups that are named in a query; of more, none is."""
 
+PLACE: Final = (
+    "CAST((toString(e.stream), e.kafka_partition, e.kafka_offset), "
+    "'Tuple(stream String, part Int32, off Int64)')"
+)
 EVENT: Final = (
     "CAST((toString(e.stream), e.kafka_partition, e.kafka_offset, toString(e.kafka_topic), "
     "toString(e.workspace_id), e.event_id, toUnixTimestamp64Micro(e.ingested_at), e.is_late), "
@@ -42,6 +50,24 @@ class Source:
     carried: tuple[str, ...] = ()
 
 
+def sources(
+    rule: Correlation, predicates: Mapping[str, str], carried: tuple[str, ...] = ()
+) -> list[Source]:
+    """Return the single-event rules of a correlation, those together whose events are read alike.
+
+    `predicates` are conditions over `e` by the name of the single-event rule.
+    """
+    alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[tuple[int, str]]] = {}
+    for place, name in enumerate(rule.rules):
+        if name in predicates:
+            group, values = (
+                tuple(rule.column(field, name) for field in fields)
+                for fields in (rule.group_by, rule.fields)
+            )
+            alike.setdefault((group, values), []).append((rule.bit(place), predicates[name]))
+    return [Source(tuple(rules), *fields, carried) for fields, rules in alike.items()]
+
+
 def scan(source: Source, scope: Scope) -> str:
     """Return the occurrences of events that meet one of the predicates of a source."""
     bits = _by_bit(source).items()
@@ -49,6 +75,8 @@ def scan(source: Source, scope: Scope) -> str:
         "g": array(source.group),
         "v": array(source.values),
         "t": "toUnixTimestamp64Micro(e.occurred_at)",
+        "o": PLACE,
+        "ws": "toString(e.workspace_id)",
         "x": EVENT,
         "new": f"toUInt8({scope.new})" if scope.new else "toUInt8(1)",
         "mask": f"toUInt64({' + '.join(f'if({either}, {1 << bit}, 0)' for bit, either in bits)})",
@@ -74,8 +102,9 @@ def merged(relations: Sequence[str]) -> str:
     if len(relations) == 1:
         return relations[0]
     return (
-        "SELECT g, v, t, x, max(new) AS new, groupBitOr(mask) AS mask, any(c) AS c, any(k) AS k "
-        f"FROM ({together(relations)}) GROUP BY g, v, t, x"
+        "SELECT g, v, t, o, any(ws) AS ws, any(x) AS x, max(new) AS new, "
+        f"groupBitOr(mask) AS mask, any(c) AS c, any(k) AS k "
+        f"FROM ({together(relations)}) GROUP BY g, v, t, o"
     )
 
 

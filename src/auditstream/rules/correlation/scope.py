@@ -70,12 +70,6 @@ def stretches(
     return tuple(zip(firsts.tolist(), lasts.tolist(), strict=True))
 
 
-def literal(text: str) -> str:
-    """Return a text as a literal."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\0")
-    return f"'{escaped}'"
-
-
 def moment_sql(number: int) -> str:
     """Return microseconds since 1970-01-01 as a value of the type of occurred_at."""
     return f"fromUnixTimestamp64Micro({number}, 'UTC')"
