@@ -48,6 +48,11 @@ def numbers(values: Iterable[int]) -> str:
     return _values(array("I", values), "UInt32")
 
 
+def hashes(values: Iterable[int]) -> str:
+    """Return a subquery with one row for each number, UInt64."""
+    return _values(array("Q", values), "UInt64")
+
+
 def _values(values: array[int], kind: str) -> str:
     digits = values.tobytes().hex()
     return f"SELECT arrayJoin(reinterpret(unhex('{digits}'), 'Array({kind})'))"

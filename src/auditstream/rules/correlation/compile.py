@@ -164,7 +164,9 @@ class Compiler:
         return counted(rows, rule.bounds, span)
 
     def _occurrences(self, rule: Correlation, scope: Scope, carried: tuple[str, ...]) -> str:
-        relations = [scan(source, scope) for source in sources(rule, self._predicates, carried)]
+        dense = scope.dense.get(rule.header.name)
+        read = sources(rule, self._predicates, carried)
+        relations = [scan(source, scope, dense) for source in read]
         for place, name in enumerate(rule.rules):
             inner = self._linked.correlation(name)
             if inner is not None:

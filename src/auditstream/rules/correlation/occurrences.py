@@ -18,13 +18,14 @@ from typing import Final
 import polars as pl
 
 from auditstream.rules.correlation.model import Correlation
-from auditstream.rules.correlation.scope import Scope, moment_sql
+from auditstream.rules.correlation.scope import Dense, Scope, moment_sql
 from auditstream.rules.fields import metadata_key
-from auditstream.store.sql import literal
+from auditstream.store.sql import hashes, literal
 
 MAX_VALUES: Final = 2_000
 """Values of a field of groups that are named in a query; of more, none is."""
 
+TIME: Final = "toUnixTimestamp64Micro(e.occurred_at)"
 PLACE: Final = (
     "CAST((toString(e.stream), e.kafka_partition, e.kafka_offset), "
     "'Tuple(stream String, part Int32, off Int64)')"
@@ -68,13 +69,16 @@ def sources(
     return [Source(tuple(rules), *fields, carried) for fields, rules in alike.items()]
 
 
-def scan(source: Source, scope: Scope) -> str:
-    """Return the occurrences of events that meet one of the predicates of a source."""
+def scan(source: Source, scope: Scope, dense: Dense | None = None) -> str:
+    """Return the occurrences of events that meet one of the predicates of a source.
+
+    With `dense`, of those there alone, and perhaps of some others.
+    """
     bits = _by_bit(source).items()
     columns = {
         "g": array(source.group),
         "v": array(source.values),
-        "t": "toUnixTimestamp64Micro(e.occurred_at)",
+        "t": TIME,
         "o": PLACE,
         "ws": "toString(e.workspace_id)",
         "x": EVENT,
@@ -83,9 +87,12 @@ def scan(source: Source, scope: Scope) -> str:
         "c": array(source.carried),
         "k": "toString(e.event_id)",
     }
+    where = conditions(source, scope)
+    if dense is not None:
+        where = [*_within(dense, source), *where]
     return (
         f"SELECT {', '.join(f'{value} AS {name}' for name, value in columns.items())} "
-        f"FROM {scope.database}.events AS e WHERE {' AND '.join(conditions(source, scope))}"
+        f"FROM {scope.database}.events AS e WHERE {' AND '.join(where)}"
     )
 
 
@@ -95,6 +102,17 @@ def conditions(source: Source, scope: Scope) -> list[str]:
     predicates = dict.fromkeys(_by_bit(source).values())
     met = f"({' OR '.join(predicates)})"
     return [*_times(scope), *_wanted(source.group, scope), met, *present]
+
+
+def home(group: Sequence[str]) -> str:
+    """Return the workspace of all events of a group, empty where they may be of several."""
+    return "e.workspace_id" if "workspace_id" in group else "''"
+
+
+def key(group: Sequence[str], width: int | None = None) -> str:
+    """Return a hash of the group of an event; with `width`, of its piece of time as well."""
+    of = f"cityHash64({', '.join(map(text, group)) or 0})"
+    return of if width is None else f"cityHash64({of}, {_piece(width)})"
 
 
 def merged(relations: Sequence[str]) -> str:
@@ -139,6 +157,21 @@ def read_column(column: str) -> str:
 def array(columns: Sequence[str]) -> str:
     """Return the values of columns as an array of texts."""
     return f"[{', '.join(map(text, columns))}]" if columns else "emptyArrayString()"
+
+
+def _within(dense: Dense, source: Source) -> list[str]:
+    if not dense.keys:
+        return ["0"]
+    where = [f"{key(source.group, dense.width)} IN ({hashes(dense.keys)})"]
+    if dense.places is not None:
+        # The table is ordered by workspace and time: a set of these leaves little of it to read.
+        places = ", ".join(f"({literal(home)}, {piece})" for home, piece in dense.places)
+        where.insert(0, f"({home(source.group)}, {_piece(dense.width)}) IN ({places})")
+    return where
+
+
+def _piece(width: int) -> str:
+    return f"intDiv({TIME}, {width})"
 
 
 def _times(scope: Scope) -> list[str]:
