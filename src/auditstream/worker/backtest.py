@@ -13,7 +13,7 @@ import polars as pl
 from auditstream.contract.alert import EPOCH
 from auditstream.errors import StoreError
 from auditstream.rules.correlation.compile import Compiler
-from auditstream.rules.correlation.dense import Version, narrowed
+from auditstream.rules.correlation.dense import SHARED, Version, narrowed, shared
 from auditstream.rules.correlation.engine import waits
 from auditstream.rules.correlation.match import group_names
 from auditstream.rules.correlation.scheduled import SETTLE
@@ -146,11 +146,12 @@ def difference(
     history = _History(store, name, since, until)
     versions = [changed] if in_force is None else [changed, in_force]
     same = len({identity(rules, name) for rules in versions}) == 1
-    found = history.ask(
+    sql = (
         "SELECT multiIf(new AND old, '=', new, '+', '-') AS change, count() AS alerts, "
         f"groupArraySorted({limit})({_ALERT}) AS first "
         f"FROM ({history.versions(versions, same=same)}) GROUP BY change"
     )
+    found = history.ask(history.once(sql))
     told = {row["change"]: row for row in found.to_dicts()}
     kept = told["="]["alerts"] if "=" in told else 0
     return Difference(_changed(told.get("+")), _changed(told.get("-")), kept)
@@ -209,6 +210,7 @@ class _History:
         self.ask = asker(store, max_seconds=MAX_SECONDS, max_bytes=MAX_BYTES)
         self._store = store
         self._name = name
+        self._shared: list[str] = []
         self._span = since, until
 
     def alerts(self, *versions: RuleSet) -> list[str]:
@@ -216,11 +218,23 @@ class _History:
         database = self._store.database
         singles = [_single(rules, self._name) for rules in versions]
         compound = [r for r, single in zip(versions, singles, strict=True) if single is None]
-        asked = iter(asked_for(self._store, compound, self._name, *self._span))
+        asked = asked_for(self._store, compound, self._name, *self._span)
+        matches = iter(map(_matches, asked))
+        self._shared = shared(asked) if len(asked) > 1 else []
         return [
-            _matches(next(asked)) if single is None else grouped_hits(database, single, *self._span)
+            next(matches) if single is None else grouped_hits(database, single, *self._span)
             for single in singles
         ]
+
+    def once(self, sql: str) -> str:
+        """Return a query with those of `alerts` in it, in which what these share is read once."""
+        if not self._shared:
+            return sql
+        read = []
+        for number, occurrences in enumerate(self._shared):
+            sql = sql.replace(occurrences, f"SELECT * FROM shared_{number}")
+            read.append(f"shared_{number} AS MATERIALIZED (SELECT {SHARED} FROM ({occurrences}))")
+        return f"WITH {', '.join(read)} {sql} SETTINGS enable_materialized_cte = 1"
 
     def versions(self, versions: Sequence[RuleSet], *, same: bool) -> str:
         """Return the query for the alerts of one or two versions: `new` and `old` tell of which.

@@ -21,6 +21,7 @@ from auditstream.rules.correlation.occurrences import (
     conditions,
     home,
     key,
+    scan,
     sources,
     together,
 )
@@ -35,6 +36,10 @@ MAX_PLACES: Final = 10_000
 
 SHORTEST_PIECE: Final = 60_000_000
 """Microseconds. Shorter pieces are more to name, and hardly fewer rows to read."""
+
+
+SHARED: Final = "g, v, t, o, ws, new, mask"
+"""Columns of occurrences by which windows of correlations that refer to none are told."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +70,29 @@ def narrowed(ask: Ask, versions: Sequence[Version]) -> list[Version]:
         known = probes.get(probe.sources)
         probes[probe.sources] = probe.with_that_of(known) if known else probe
     dense = {counted: probe.dense(ask) for counted, probe in probes.items()}
+    # The widest times for all, so that the same events are the same text, see `shared`.
+    times = [span for version in versions for span in version.scope.read]
+    read = ((min(first for first, _ in times), max(last for _, last in times)),) if times else ()
     return [
-        replace(version, scope=replace(version.scope, dense=_known(some, dense)))
+        replace(version, scope=replace(version.scope, read=read, dense=_known(some, dense)))
         for version, some in zip(versions, wanted, strict=True)
     ]
+
+
+def shared(versions: Sequence[Version]) -> list[str]:
+    """Return the occurrences, as SQL, that the queries of all versions look at.
+
+    Of these, matches need no more than the columns `SHARED`.
+    """
+    looked_at = []
+    for version in versions:
+        rule = version.rule
+        dense = version.scope.dense.get(rule.header.name)
+        if not isinstance(rule, Correlation) or dense is None:
+            return []
+        read = sources(rule, version.predicates)
+        looked_at.append([scan(source, version.scope, dense) for source in read])
+    return [sql for sql in looked_at[0] if all(sql in others for others in looked_at)]
 
 
 def _known(
