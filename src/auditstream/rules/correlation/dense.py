@@ -21,6 +21,7 @@ from auditstream.rules.correlation.occurrences import (
     conditions,
     home,
     key,
+    mask,
     scan,
     sources,
     together,
@@ -38,7 +39,12 @@ SHORTEST_PIECE: Final = 60_000_000
 """Microseconds. Shorter pieces are more to name, and hardly fewer rows to read."""
 
 
-SHARED: Final = "g, v, t, o, ws, new, mask"
+MASK_BITS: Final = 8
+"""Rules that are told apart; an event is its time with that many bits after it."""
+
+_MASK: Final = (1 << MASK_BITS) - 1
+
+SHARED: Final = "g, v, t, o, new, mask"
 """Columns of occurrences by which windows of correlations that refer to none are told."""
 
 
@@ -104,23 +110,33 @@ def _known(
 
 @dataclass(frozen=True)
 class _Probe:
-    """Looks for `least` events of a group within `span` microseconds."""
+    """Looks for `least` events of a group within `span` microseconds.
+
+    With `several`, for two events that follow each other, and are not of one and the same rule: a
+    window that holds events of several rules holds such a pair.
+    """
 
     sources: tuple[Source, ...]
     scope: Scope
     span: int
     least: int
+    several: bool
 
     @staticmethod
     def of(rule: Correlation, version: Version) -> _Probe:
         counted = tuple(sources(rule, version.predicates))
-        return _Probe(counted, version.scope, length(rule.timespan), rule.least)
+        several = rule.bit(1) > 0 and len(rule.rules) <= MASK_BITS
+        return _Probe(counted, version.scope, length(rule.timespan), rule.least, several)
 
     def with_that_of(self, other: _Probe) -> _Probe:
         """Return one that finds what either finds."""
         scope = replace(self.scope, read=(*self.scope.read, *other.scope.read))
         return replace(
-            self, scope=scope, span=max(self.span, other.span), least=min(self.least, other.least)
+            self,
+            scope=scope,
+            span=max(self.span, other.span),
+            least=min(self.least, other.least),
+            several=self.several and other.several,
         )
 
     def dense(self, ask: Ask) -> Dense | None:
@@ -135,24 +151,36 @@ class _Probe:
 
     def _sql(self, width: int) -> str:
         rows = together([self._events(source) for source in self.sources])
-        last = f"arraySlice(times, {self.least})"
-        first = f"arraySlice(times, 1, length(times) - {self.least - 1})"
-        ends = f"arrayFilter((last, first) -> last - first <= {self.span}, {last}, {first})"
-        pieces = f"[intDiv(end - {self.span}, {width}), intDiv(end, {width})]"
+        run = 2 if self.several else self.least
+        last = f"arraySlice(times, {run})"
+        first = f"arraySlice(times, 1, length(times) - {run - 1})"
+        near = f"{_time('last')} - {_time('first')} <= {self.span}"
+        moments = [f"{_time('last')} - {self.span}", _time("last")]
+        if self.several:
+            near += f" AND bitCount(bitAnd(bitOr(last, first), {_MASK})) > 1"
+            # The hit is at one of the two, or after them.
+            moments.append(f"{_time('last')} + {self.span}")
+        pieces = ", ".join(f"intDiv({moment}, {width})" for moment in moments)
+        dense = f"arrayFilter((last, first) -> {near}, {last}, {first})"
         return (
             "SELECT DISTINCT toString(home) AS home, "
-            f"arrayJoin(arrayFlatten(arrayMap(end -> {pieces}, {ends}))) AS piece, "
+            f"arrayJoin(arrayFlatten(arrayMap(last -> [{pieces}], {dense}))) AS piece, "
             "cityHash64(of, piece) AS key "
-            f"FROM (SELECT home, of, arraySort(groupArray(t)) AS times FROM ({rows}) "
+            f"FROM (SELECT home, of, arraySort(groupArray(event)) AS times FROM ({rows}) "
             f"GROUP BY home, of HAVING count() >= {self.least})"
         )
 
     def _events(self, source: Source) -> str:
+        event = f"{TIME} * {_MASK + 1}" + (f" + {mask(source)}" if self.several else "")
         return (
-            f"SELECT {home(source.group)} AS home, {key(source.group)} AS of, {TIME} AS t "
-            f"FROM {self.scope.database}.events AS e "
+            f"SELECT {home(source.group)} AS home, {key(source.group)} AS of, "
+            f"toInt64({event}) AS event FROM {self.scope.database}.events AS e "
             f"WHERE {' AND '.join(conditions(source, self.scope))}"
         )
+
+
+def _time(event: str) -> str:
+    return f"intDiv({event} - bitAnd({event}, {_MASK}), {_MASK + 1})"
 
 
 def _counting(version: Version, rule: CompoundRule) -> Iterator[Correlation]:

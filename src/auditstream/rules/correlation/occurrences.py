@@ -74,7 +74,6 @@ def scan(source: Source, scope: Scope, dense: Dense | None = None) -> str:
 
     With `dense`, of those there alone, and perhaps of some others.
     """
-    bits = _by_bit(source).items()
     columns = {
         "g": array(source.group),
         "v": array(source.values),
@@ -83,7 +82,7 @@ def scan(source: Source, scope: Scope, dense: Dense | None = None) -> str:
         "ws": "toString(e.workspace_id)",
         "x": EVENT,
         "new": f"toUInt8({scope.new})" if scope.new else "toUInt8(1)",
-        "mask": f"toUInt64({' + '.join(f'if({either}, {1 << bit}, 0)' for bit, either in bits)})",
+        "mask": mask(source),
         "c": array(source.carried),
         "k": "toString(e.event_id)",
     }
@@ -102,6 +101,12 @@ def conditions(source: Source, scope: Scope) -> list[str]:
     predicates = dict.fromkeys(_by_bit(source).values())
     met = f"({' OR '.join(predicates)})"
     return [*_times(scope), *_wanted(source.group, scope), met, *present]
+
+
+def mask(source: Source) -> str:
+    """Return a number with the bits of the rules that an event of a source is one of."""
+    bits = _by_bit(source).items()
+    return f"toUInt64({' + '.join(f'if({either}, {1 << bit}, 0)' for bit, either in bits)})"
 
 
 def home(group: Sequence[str]) -> str:
