@@ -27,7 +27,7 @@ from auditstream.settings import load_settings
 from auditstream.store.columns import EVENTS
 from auditstream.store.connection import Store, connect
 from auditstream.store.migrate import migrate
-from auditstream.worker.backtest import backtest
+from auditstream.worker.backtest import by_day
 from tests.bench.workspaces import Size
 from tests.bench.workspaces import fill as sampled
 from tests.stack.clickhouse import ClickHouseServer
@@ -35,7 +35,10 @@ from tests.stack.clickhouse import ClickHouseServer
 SAMPLE: Final = 1_000_000
 """Events made one by one; the rest are copies of them at other times."""
 
-CHUNK_ROWS: Final = 2_000_000
+AT_ONCE: Final = 2
+"""Copies that are made by one statement."""
+
+CHUNK_ROWS: Final = AT_ONCE * SAMPLE
 DAYS: Final = 30
 STREAM: Final = "bench/copies/1"
 
@@ -55,17 +58,23 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--only", default="", help="rules whose name has this word")
     parser.add_argument("--extra", type=Path, help="statements to run before the table is filled")
+    parser.add_argument("--directory", type=Path, help="of the server: kept, and filled once")
     arguments = parser.parse_args()
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(ClickHouseServer(directory / "server"))
-        settings = load_settings(clickhouse_url=server.url, append_timeout_seconds=300)
+        kept = arguments.directory
+        server = ClickHouseServer(kept or directory / "server")
+        server.start()
+        # Closing it would delete its data.
+        stack.callback(server.stop if kept else server.close)
+        settings = load_settings(clickhouse_url=server.url, append_timeout_seconds=900)
         store = stack.enter_context(connect(settings))
         migrate(store, 0)
         for statement in arguments.extra.read_text().split(";\n") if arguments.extra else ():
             store.command(statement)
         began = time.perf_counter()
-        for count in fill(store, arguments.rows):
+        filled = store.query_frame(f"SELECT count() FROM {store.database}.events").item()
+        for count in () if filled else fill(store, arguments.rows):
             print(f"\r{count:,} events in {time.perf_counter() - began:.0f} s", end="", flush=True)
         print()
         for name, (old, new) in CHANGES.items():
@@ -84,7 +93,8 @@ def fill(store: Store, rows: int) -> Iterator[int]:
     copies = max(1, rows // SAMPLE)
     begin = datetime.now(UTC) - timedelta(days=DAYS)
     step = timedelta(days=DAYS) / (copies * SAMPLE) / timedelta(microseconds=1)
-    place = f"e.kafka_offset * {copies} + n.number"
+    # One copy after the other: side by side they would be bursts of the same act.
+    place = f"n.number * {SAMPLE} + e.kafka_offset"
     moment = f"fromUnixTimestamp64Micro(toInt64({begin.timestamp()} * 1e6 + ({place}) * {step}))"
     replaced = {
         "stream": f"'{STREAM}'",
@@ -95,16 +105,15 @@ def fill(store: Store, rows: int) -> Iterator[int]:
         "event_id_minute": f"toStartOfMinute({moment})",
     }
     columns = ", ".join(replaced.get(name, f"e.{name}") for name in EVENTS)
-    at_once = max(1, CHUNK_ROWS // copies)
-    for start in range(0, SAMPLE, at_once):
+    for first in range(0, copies, AT_ONCE):
+        count = min(AT_ONCE, copies - first)
         store.command(
             f"INSERT INTO {events} ({', '.join(EVENTS)}, partition_month) "
-            f"SELECT {columns}, toStartOfMonth({moment}) FROM (SELECT * FROM {events} "
-            f"WHERE stream != '{STREAM}' AND kafka_offset >= {start} "
-            f"AND kafka_offset < {start + at_once}) AS e CROSS JOIN numbers({copies}) AS n",
-            {"max_insert_block_size": CHUNK_ROWS, "min_insert_block_size_rows": CHUNK_ROWS},
+            f"SELECT {columns}, toStartOfMonth({moment}) FROM {events} AS e "
+            f"CROSS JOIN numbers({first}, {count}) AS n WHERE e.stream != '{STREAM}'",
+            dict.fromkeys(("max_insert_block_size", "min_insert_block_size_rows"), CHUNK_ROWS),
         )
-        yield min(start + at_once, SAMPLE) * copies
+        yield (first + count) * SAMPLE
 
 
 def command(url: str, file: Path) -> str:
@@ -127,7 +136,7 @@ def queries(store: Store, name: str) -> str:
     """Return the seconds of the query of the version in force."""
     now = datetime.now(UTC)
     began = time.perf_counter()
-    backtest(store, load_rules(), name, now - timedelta(days=DAYS), now)
+    by_day(store, load_rules(), name, now - timedelta(days=DAYS), now, 100)
     return f"{time.perf_counter() - began:.1f} s for one version"
 
 

@@ -108,6 +108,37 @@ def test_against_the_version_in_force(
     assert [line[0] for line in answer.out.splitlines()[2:4]] == ["+", "-"]
 
 
+def test_single_events_against_the_version_in_force(
+    auditstream: Command, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two versions of a rule over one event are compared in one reading, or as different rules."""
+    directory = tmp_path / "rules"
+    directory.mkdir()
+    own = RULE.replace("name: connection_deleted", "name: own_deleted")
+    (directory / "own.yml").write_text(own % ("[a, c]", "60m"), encoding="utf-8")
+    monkeypatch.setenv("AUDITSTREAM_RULES_DIR", str(directory))
+    changed = tmp_path / "own.yml"
+    counts = {}
+    for actors, window in (("[a, b]", "60m"), ("b", "60m"), ("a", "60m"), ("[a, b]", "2h")):
+        changed.write_text(own % (actors, window), encoding="utf-8")
+        command = ("rules", "backtest", str(changed), "--against", "--url", url, *SPAN)
+        told = json.loads(auditstream(*command).out)
+        rows = sorted((row["change"], row["group"], row["hits"]) for row in told["alerts"])
+        counts[actors, window] = (told["added"], told["removed"], told["kept"], rows)
+    first, second = ("workspace_id=w1", 1), ("workspace_id=w2", 2)
+    assert counts == {
+        ("[a, b]", "60m"): (1, 0, 2, [("+", *second)]),
+        ("b", "60m"): (1, 2, 0, [("+", *second), *[("-", *first)] * 2]),
+        ("a", "60m"): (0, 0, 2, []),
+        ("[a, b]", "2h"): (
+            2,
+            2,
+            0,
+            [("+", "workspace_id=w1", 2), ("+", *second), *[("-", *first)] * 2],
+        ),
+    }
+
+
 KINDS = {
     "first_seen": "rules: [own_joined, own_granted], values: [action], "
     "group-by: [workspace_id], history: 1d, learning: 1h, new-groups: false",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from unittest import mock
 
 import polars as pl
 import pytest
@@ -13,11 +14,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from auditstream.contract.alert import alert_id
-from auditstream.rules.correlation.compile import to_sql
+from auditstream.rules.correlation import dense
+from auditstream.rules.correlation.compile import Compiler, to_sql
+from auditstream.rules.correlation.dense import Version, narrowed
 from auditstream.rules.correlation.engine import CorrelationEngine
 from auditstream.rules.correlation.match import Match, group_names
 from auditstream.rules.correlation.model import CompoundRule, Correlation
-from auditstream.rules.correlation.scope import microseconds, moment
+from auditstream.rules.correlation.scope import Scope, microseconds, moment
 from auditstream.store.arrow import arrow_body, arrow_input
 from auditstream.store.columns import EVENT_SCHEMA, EVENTS
 from auditstream.store.connection import Store
@@ -366,17 +369,36 @@ def insert(store: Store, frame: pl.DataFrame) -> None:
 
 def compiled(store: Store, since: datetime, until: datetime) -> dict[str, list[Found]]:
     """Return what the queries of all rules find."""
-    queries = [
-        to_sql(rule, PREDICATES, since, until, database=store.database, linked=LINKED)
-        for rule in LINKED.rules.values()
-    ]
+    return found(
+        store,
+        (
+            to_sql(rule, PREDICATES, since, until, database=store.database, linked=LINKED)
+            for rule in LINKED.rules.values()
+        ),
+    )
+
+
+def where_dense(store: Store, since: datetime, until: datetime) -> list[Version]:
+    """Return all rules without the events that cannot matter to them."""
+    compiler = Compiler(LINKED, PREDICATES)
+    hits = (microseconds(since), microseconds(until))
+    versions = []
+    for rule in LINKED.rules.values():
+        reach = compiler.reach(rule) // timedelta(microseconds=1)
+        scope = Scope(store.database, hits, ((hits[0] - reach, hits[1]),))
+        versions.append(Version(rule, LINKED, PREDICATES, scope))
+    return narrowed(asker(store), versions)
+
+
+def found(store: Store, queries: Iterable[str]) -> dict[str, list[Found]]:
+    """Return what queries find, by rule."""
     rows = asker(store)(" UNION ALL ".join(f"({query})" for query in queries)).to_dicts()
-    found: dict[str, list[Found]] = {name: [] for name in LINKED.rules}
+    told: dict[str, list[Found]] = {name: [] for name in LINKED.rules}
     for row in rows:
         group = tuple(row["group_values"])
         numbers = row["period"], row["began"], row["ended"], row["count"], row["hits"]
-        found[row["rule"]].append((group, *numbers))
-    return {name: sorted(rows) for name, rows in found.items()}
+        told[row["rule"]].append((group, *numbers))
+    return {name: sorted(rows) for name, rows in told.items()}
 
 
 @settings(
@@ -394,7 +416,10 @@ def compiled(store: Store, since: datetime, until: datetime) -> dict[str, list[F
 def test_queries_find_what_the_rules_mean(
     memory: Store, told_stories: list[list[dict[str, Any]]], since: int, until: int
 ) -> None:
-    """Every rule has the hits, windows and counts that looking at each window by itself gives."""
+    """Every rule has the hits, windows and counts that looking at each window by itself gives.
+
+    It has the same where only events are looked at that lie dense.
+    """
     frame = told(told_stories)
     keep(memory, frame)
     first, last = START + since * STEP, START + 7 * APART + until * STEP
@@ -405,7 +430,13 @@ def test_queries_find_what_the_rules_mean(
         interpreter = Interpreter(LINKED, MEETS, story.to_dicts())
         for name, rule in LINKED.rules.items():
             meant[name] += interpreter.found(rule, microseconds(first), microseconds(last))
-    assert compiled(memory, first, last) == {name: sorted(found) for name, found in meant.items()}
+    assert compiled(memory, first, last) == {name: sorted(rows) for name, rows in meant.items()}
+    compiler = Compiler(LINKED, PREDICATES)
+    with mock.patch.object(dense, "SHORTEST_PIECE", 1):
+        versions = [v for v in where_dense(memory, first, last) if v.scope.dense]
+    there = found(memory, (compiler.matches(v.rule, v.scope) for v in versions))
+    for name in (version.rule.header.name for version in versions):
+        assert there[name] == sorted(meant[name])
 
 
 @settings(
@@ -451,3 +482,36 @@ def test_identities_do_not_depend_on_batches(
     assert {alert for alert in alerts if alert[0] in growing} == {
         alert for alert in whole if alert[0] in growing
     }
+
+
+def burst(seconds: Sequence[int], workspace: str) -> list[dict[str, Any]]:
+    """Return acts of giving by one actor at these seconds."""
+    return [
+        {
+            "occurred_at": START + timedelta(seconds=second),
+            "action": "give",
+            "actor_id": "ann",
+            "workspace_id": workspace,
+        }
+        for second in seconds
+    ]
+
+
+def test_what_lies_apart_is_left_out(memory: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules look at the pieces in which a group is dense; at everything where these are many."""
+    events = burst([0, 100, 200, 300], "sparse") + burst([600, 601, 660], "dense")
+    columns = {name: [event[name] for event in events] for name in events[0]}
+    keep(
+        memory,
+        event_rows(len(events)).with_columns(**{n: pl.Series(c) for n, c in columns.items()}),
+    )
+    last = START + timedelta(hours=1)
+    by_name = {v.rule.header.name: v.scope.dense for v in where_dense(memory, START, last)}
+    assert {place[0] for place in by_name["few"]["few"].places or ()} == {"dense"}
+    # Those that count the same events share what is dense; a chain has that of its parts.
+    assert by_name["alerts"]["many"] == by_name["many"]["many"]
+    assert by_name["unless"] == by_name["missing"] == by_name["new_value"] == {}
+    monkeypatch.setattr(dense, "MAX_PLACES", 0)
+    assert where_dense(memory, START, last)[1].scope.dense["few"].places is None
+    monkeypatch.setattr(dense, "MAX_KEYS", 0)
+    assert where_dense(memory, START, last)[1].scope.dense == {}

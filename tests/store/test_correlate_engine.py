@@ -133,6 +133,24 @@ def test_queries_per_append(store: Store) -> None:
     assert log.asked == 4
 
 
+def test_a_rule_that_others_speak_for_is_not_asked_of(store: Store) -> None:
+    """Only the rule that refers to it is; what gives cause to it alone gives none."""
+    chain = correlation(
+        "chain",
+        type="temporal_ordered",
+        rules=["three", "read"],
+        group_by=BY_ACTOR,
+        timespan="10m",
+    )
+    told = Log(store, THREE, THEN, chain, silent=frozenset({"three", "then"}))
+    assert told.engine.candidates == {"give", "read"}
+    assert told.append((0, "give"), (1, "give"), (2, "give")) == []
+    (match,) = told.append((3, "read"))
+    assert match.rule.header.name == "chain"
+    assert told.append((4, "take")) == []
+    assert told.asked == 0
+
+
 def test_only_windows_with_new_events_are_evaluated(store: Store) -> None:
     """Old windows that would match stay silent: an append elsewhere does not wake them."""
     log = Log(store)

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditstream.cli.alerts_options import moment_before
 from auditstream.cli.output import Format, FormatOption, print_json, print_rows
-from auditstream.cli.rule_files import RuleArgument, chosen
-from auditstream.cli.target import UrlOption, target
+from auditstream.cli.rule_files import RuleArgument
+from auditstream.cli.rules_history import SinceOption, Trial, UntilOption, trial
+from auditstream.cli.target import UrlOption
 
 if TYPE_CHECKING:
-    import polars as pl
+    from auditstream.worker.backtest import Changed
 
-SinceOption: TypeAlias = Annotated[
-    str, typer.Option("--since", help="From 30d or 12h ago on, or from a time on.")
-]
-UntilOption: TypeAlias = Annotated[
-    str | None, typer.Option("--until", help="Until 12h ago, or a time; without it: now.")
-]
 EXAMPLE = "auditstream rules backtest rules/mass_removals.yml --since 30d --against"
 
 
@@ -49,91 +42,61 @@ def backtest(
     With --against: the alerts that the version in the file adds (+) and removes (-), by group and
     window.
     """
-    from auditstream.store.connection import connect
+    asked = trial(rule, since, until, url=url)
+    if against and asked.meant.file is None:
+        raise typer.BadParameter("it compares a file with what is in force", param_hint="--against")
+    show = _show_difference if against else _show_days
+    show(asked, limit, form)
+
+
+def _show_days(asked: Trial, limit: int, form: Format) -> None:
     from auditstream.worker import backtest as history
 
-    settings = target(url=url)
-    now = datetime.now(UTC)
-    start, end = times(since, until, now)
-    meant = chosen(rule, settings)
-    name, rules, in_force = meant.name, meant.rules, meant.in_force
-    if against and meant.file is None:
-        raise typer.BadParameter("it compares a file with what is in force", param_hint="--against")
-    end = history.settled(rules, name, end, now)
-    with closing(connect(settings)) as store:
-        found = history.backtest(store, rules, name, start, end)
-        if against:
-            known = name in {one.name for one in in_force.rules} | set(in_force.correlations.rules)
-            before = history.backtest(store, in_force, name, start, end) if known else None
-    group = history.identity(rules, name)[0]
-    if not against:
-        _print_days(name, found, group, limit, form)
-        return
-    added, removed = (
-        (found, found.clear())
-        if before is None
-        else history.difference((rules, found), (in_force, before), name)
-    )
-    old_group = group if before is None else history.identity(in_force, name)[0]
-    rows = [("+", *row) for row in _alerts(added, group, limit)]
-    rows += [("-", *row) for row in _alerts(removed, old_group, limit)]
+    rules, name = asked.meant.rules, asked.meant.name
+    with asked.store() as store:
+        found = history.by_day(store, rules, name, asked.since, asked.until, limit)
+    names = history.identity(rules, name)[0]
+    rows = [(row.day, _told(names, row.group), row.alerts, row.hits) for row in found.first]
+    print_rows(("day", "group", "alerts", "hits"), rows, form)
+    if form is Format.table:
+        rest = f", {found.days - len(rows)} rows more" if found.days > len(rows) else ""
+        typer.echo(f"{name}: {found.alerts} alerts, {found.hits} hits{rest}")
+
+
+def _show_difference(asked: Trial, limit: int, form: Format) -> None:
+    from auditstream.worker import backtest as history
+
+    rules, name = asked.meant.rules, asked.meant.name
+    force = asked.meant.in_force
+    known = name in {one.name for one in force.rules} | set(force.correlations.rules)
+    old = force if known else None
+    with asked.store() as store:
+        told = history.difference(store, rules, old, name, asked.since, asked.until, limit)
+    rows = _rows("+", history.identity(rules, name)[0], told.added)
+    rows += _rows("-", history.identity(old or rules, name)[0], told.removed)
+    columns = ("change", "first", "group", "hits")
     if form is Format.json:
         print_json(
             {
                 "rule": name,
-                "added": added.height,
-                "removed": removed.height,
-                "kept": found.height - added.height,
-                "alerts": [
-                    dict(zip(("change", "first", "group", "hits"), row, strict=True))
-                    for row in rows
-                ],
+                "added": told.added.alerts,
+                "removed": told.removed.alerts,
+                "kept": told.kept,
+                "alerts": [dict(zip(columns, row, strict=True)) for row in rows],
             }
         )
         return
-    print_rows(("change", "first", "group", "hits"), rows, form)
+    print_rows(columns, rows, form)
     if form is Format.table:
-        kept = found.height - added.height
-        typer.echo(f"{name}: {added.height} alerts added, {removed.height} removed, {kept} kept")
+        typer.echo(
+            f"{name}: {told.added.alerts} alerts added, {told.removed.alerts} removed, "
+            f"{told.kept} kept"
+        )
 
 
-def times(since: str, until: str | None, now: datetime) -> tuple[datetime, datetime]:
-    """Return the times that the options mean."""
-    start = moment_before(since, now)
-    end = moment_before(until, now) if until else now
-    if start >= end:
-        raise typer.BadParameter("it is not before --until", param_hint="--since")
-    return start, end
+def _rows(sign: str, names: Sequence[str], changed: Changed) -> list[tuple[object, ...]]:
+    return [(sign, first, _told(names, group), hits) for first, group, hits in changed.first]
 
 
-def _print_days(
-    name: str, found: pl.DataFrame, group: tuple[str, ...], limit: int, form: Format
-) -> None:
-    import polars as pl
-
-    days = (
-        found.group_by(pl.col("first").dt.date().alias("day"), "group")
-        .agg(alerts=pl.len(), hits=pl.col("hits").sum())
-        .sort("day", "hits", "group", descending=[False, True, False])
-    )
-    rows = [
-        (row["day"], _told(group, row["group"]), row["alerts"], row["hits"])
-        for row in days.head(limit).to_dicts()
-    ]
-    print_rows(("day", "group", "alerts", "hits"), rows, form)
-    if form is Format.table:
-        rest = f", {days.height - limit} rows more" if days.height > limit else ""
-        typer.echo(f"{name}: {found.height} alerts, {found['hits'].sum()} hits{rest}")
-
-
-def _alerts(
-    found: pl.DataFrame, group: tuple[str, ...], limit: int
-) -> list[tuple[datetime, str, int]]:
-    return [
-        (row["first"], _told(group, row["group"]), row["hits"])
-        for row in found.head(limit).to_dicts()
-    ]
-
-
-def _told(names: tuple[str, ...], values: list[str | None]) -> str:
+def _told(names: Sequence[str], values: Sequence[str | None]) -> str:
     return " ".join(f"{name}={value or ''}" for name, value in zip(names, values, strict=True))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from auditstream.cli.output import Format, FormatOption, print_rows
-from auditstream.cli.rule_files import RuleArgument, chosen
-from auditstream.cli.rules_backtest import SinceOption, UntilOption, times
-from auditstream.cli.target import BrokersOption, UrlOption, target
+from auditstream.cli.rule_files import RuleArgument
+from auditstream.cli.rules_history import SinceOption, UntilOption, trial
+from auditstream.cli.target import BrokersOption, UrlOption
 
 if TYPE_CHECKING:
     from auditstream.worker.retroactive import Survey
@@ -42,21 +40,16 @@ def raise_over_history(
     what was raised before is not raised again. Exit 1 when nothing is raised.
     """
     from auditstream.rules.lint import described
-    from auditstream.store.connection import connect
     from auditstream.worker import retroactive
-    from auditstream.worker.backtest import settled
 
-    settings = target(url=url, brokers=brokers)
-    now = datetime.now(UTC)
-    start, end = times(since, until, now)
-    meant = chosen(rule, settings)
-    if not any(one.alerts for one in described(meant.rules) if one.name == meant.name):
-        raise typer.BadParameter(f"{meant.name} is a part of others, and raises no alerts")
-    end = settled(meant.rules, meant.name, end, now)
-    with closing(connect(settings)) as store:
-        found = retroactive.survey(store, meant.rules, meant.name, start, end)
+    asked = trial(rule, since, until, url=url, brokers=brokers)
+    name, rules = asked.meant.name, asked.meant.rules
+    if not any(one.alerts for one in described(rules) if one.name == name):
+        raise typer.BadParameter(f"{name} is a part of others, and raises no alerts")
+    with asked.store() as store:
+        found = retroactive.survey(store, rules, name, asked.since, asked.until)
         _check(found, limit)
-        alerts = retroactive.alerts_of(store, meant.rules, found, now)
+        alerts = retroactive.alerts_of(store, rules, found, asked.now)
         columns = ("occurred_at", "level", "alert_id", "events", "sentence")
         print_rows(
             columns,
@@ -66,8 +59,8 @@ def raise_over_history(
         question = f"{_told(found)}. Raise {len(alerts)} now?"
         if not yes and not typer.confirm(question, err=True):
             raise typer.Exit(1)
-        retroactive.raise_alerts(settings, store, alerts)
-    typer.echo(f"{meant.name}: {len(alerts)} alerts raised, marked retroactive", err=True)
+        retroactive.raise_alerts(asked.settings, store, alerts)
+    typer.echo(f"{name}: {len(alerts)} alerts raised, marked retroactive", err=True)
 
 
 def _check(found: Survey, limit: int) -> None:

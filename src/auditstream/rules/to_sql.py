@@ -59,6 +59,19 @@ def compile_sql(rule: Rule) -> str:
     return tree_sql(rule.tree)
 
 
+def either_sql(one: Rule, other: Rule) -> str:
+    """Return the predicate that is met where that of one of two rules is; never NULL.
+
+    What both ask for stands in it once: ClickHouse reads other columns only where that is met.
+    """
+    items, others = (r.tree.items if isinstance(r.tree, And) else (r.tree,) for r in (one, other))
+    common = tuple(item for item in items if item in others)
+    rests = [tuple(item for item in some if item not in common) for some in (items, others)]
+    if not all(rests):
+        return tree_sql(And(common))
+    return tree_sql(And((*common, Or(tuple(And(rest) for rest in rests)))))
+
+
 def tree_sql(tree: Tree) -> str:
     """Return the predicate of a tree over the table of events `e`; never NULL."""
     if isinstance(tree, And):

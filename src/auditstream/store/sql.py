@@ -62,6 +62,11 @@ def statements(text: str, database: str) -> Iterator[str]:
             yield statement.replace("{database}", database)
 
 
+def hashes(values: Iterable[int]) -> str:
+    """Return a subquery with one row for each number, UInt64."""
+    return _values(array("Q", values), "UInt64")
+
+
 def _values(values: array[int], kind: str) -> str:
     digits = values.tobytes().hex()
     return f"SELECT arrayJoin(reinterpret(unhex('{digits}'), 'Array({kind})'))"

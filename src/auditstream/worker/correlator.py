@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -44,24 +44,25 @@ between an append and its evaluation. The ids of the alerts are the same."""
 class Correlator:
     """Evaluates rules over several events; each method blocks while the store answers.
 
-    A rule whose query the store refuses, because it takes too long for example, is logged, counted
-    and among the `errors`, and gives no alert; ServiceUnavailableError is raised, and the call can
+    Rules that only others refer to, and parts of others, are not evaluated by themselves. A rule
+    whose query the store refuses, because it takes too long for example, is logged, counted and
+    among the `errors`, and gives no alert; ServiceUnavailableError is raised, and the call can
     be repeated. Only windows that hold what was appended are looked at, so that an old table raises
     no flood.
     """
 
     def __init__(self, store: Store, rules: RuleSet) -> None:
         linked = rules.correlations
-        self._muted = linked.muted()
+        silent = linked.muted()
         predicates = {rule.name: compile_sql(rule) for rule in rules.rules}
         ask = asker(store)
         self._refusals = Refusals(_refused)
         self._headers = {name: rule.header for name, rule in linked.rules.items()}
         self._engine = CorrelationEngine(
-            linked, predicates, ask, store.database, refusals=self._refusals
+            linked, predicates, ask, store.database, refusals=self._refusals, silent=silent
         )
         self._clock = ScheduledRules(
-            linked, predicates, ask, store.database, refusals=self._refusals
+            linked, predicates, ask, store.database, refusals=self._refusals, silent=silent
         )
         self._candidates = [rule for rule in rules.rules if rule.name in self._engine.candidates]
         self._matcher = Matcher(self._candidates)
@@ -130,20 +131,19 @@ class Correlator:
             for rule in self._candidates
             if candidates[f"{HIT}{rule.name}"].any()
         }
-        return self._alerts(lambda: self._engine.evaluate(candidates, hits), now)
+        return _alerts(self._engine.evaluate(candidates, hits), now)
 
     def catch_up(self, stream: str, partition: int, now: datetime) -> tuple[Alert, ...]:
         """Return the alerts of what was appended to a partition last, by whichever worker."""
-        return self._alerts(lambda: self._engine.catch_up(stream, partition, CATCH_UP), now)
+        return _alerts(self._engine.catch_up(stream, partition, CATCH_UP), now)
 
     def due(self, complete: datetime, now: datetime) -> tuple[Alert, ...]:
         """Return the alerts of the clock; the table is complete up to `complete`."""
-        return self._alerts(lambda: self._clock.due(complete), now)
+        return _alerts(self._clock.due(complete), now)
 
-    def _alerts(self, find: Callable[[], list[Match]], now: datetime) -> tuple[Alert, ...]:
-        return tuple(
-            alert_of(match, now) for match in find() if match.rule.header.name not in self._muted
-        )
+
+def _alerts(matches: Sequence[Match], now: datetime) -> tuple[Alert, ...]:
+    return tuple(alert_of(match, now) for match in matches)
 
 
 def _refused(name: str, error: StoreError) -> None:

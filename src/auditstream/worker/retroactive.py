@@ -21,17 +21,16 @@ from auditstream.alerts.topic import encode_alert
 from auditstream.contract.alert import Alert, Evidence, alert_id
 from auditstream.pipeline.detect import MAX_EVIDENCE, Detector
 from auditstream.rules.correlation.compile import Compiler
-from auditstream.rules.correlation.scope import Scope, length, microseconds, moment_sql
+from auditstream.rules.correlation.scope import moment_sql
 from auditstream.rules.correlation.search import Question, search
 from auditstream.rules.rule import Rule, RuleSet
-from auditstream.rules.to_sql import compile_sql
 from auditstream.settings import Settings
 from auditstream.store.alerts import append_alerts, stored_ids
 from auditstream.store.columns import EVENT_SCHEMA
 from auditstream.store.connection import Store
 from auditstream.store.correlate import asker
 from auditstream.store.sql import LONG_QUERY
-from auditstream.worker.backtest import MAX_SECONDS, backtest, grouped_hits, identity
+from auditstream.worker.backtest import MAX_SECONDS, asked_for, backtest, grouped_hits, identity
 from auditstream.worker.correlator import alert_of
 
 FIRSTS_AT_ONCE: Final = 500
@@ -110,12 +109,9 @@ def _key(names: Sequence[str], group: Sequence[str | None]) -> str:
 
 
 def _compound(store: Store, rules: RuleSet, wanted: Survey, now: datetime) -> list[Alert]:
-    rule = rules.correlations.rules[wanted.rule]
-    predicates = {single.name: compile_sql(single) for single in rules.rules}
-    compiler = Compiler(rules.correlations, predicates)
-    hits = (microseconds(wanted.since), microseconds(wanted.until) - 1)
-    read = ((hits[0] - length(compiler.reach(rule)), hits[1]),)
-    question = Question(rule, Scope(store.database, hits, read))
+    (version,) = asked_for(store, [rules], wanted.rule, wanted.since, wanted.until)
+    compiler = Compiler(version.linked, version.predicates)
+    question = Question(version.rule, version.scope)
     found = search(compiler, asker(store, max_seconds=MAX_SECONDS), [question])
     return [alert_of(match, now) for match in found]
 

@@ -33,9 +33,10 @@ from auditstream.rules.correlation.occurrences import (
     one_of,
     picked,
     scan,
+    sources,
     together,
 )
-from auditstream.rules.correlation.scope import Scope, length, literal, microseconds
+from auditstream.rules.correlation.scope import Scope, length, microseconds
 from auditstream.rules.correlation.windows import (
     counted,
     counted_once,
@@ -43,6 +44,7 @@ from auditstream.rules.correlation.windows import (
     over_rules,
     with_own_events,
 )
+from auditstream.store.sql import literal
 
 
 def to_sql(
@@ -162,22 +164,15 @@ class Compiler:
         return counted(rows, rule.bounds, span)
 
     def _occurrences(self, rule: Correlation, scope: Scope, carried: tuple[str, ...]) -> str:
-        temporal = rule.kind in {"temporal", "temporal_ordered"}
-        alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[tuple[int, str]]] = {}
-        relations = []
+        dense = scope.dense.get(rule.header.name)
+        read = sources(rule, self._predicates, carried)
+        relations = [scan(source, scope, dense) for source in read]
         for place, name in enumerate(rule.rules):
-            bit = place if temporal else 0
-            group = tuple(rule.column(field, name) for field in rule.group_by)
-            values = tuple(rule.column(field, name) for field in rule.fields)
             inner = self._linked.correlation(name)
-            if inner is None:
-                alike.setdefault((group, values), []).append((bit, self._predicates[name]))
-            else:
-                relations.append(self._inner(inner, scope, bit, group, values, carried))
-        relations += [
-            scan(Source(tuple(rules), group, values, carried), scope)
-            for (group, values), rules in alike.items()
-        ]
+            if inner is not None:
+                group = tuple(rule.column(field, name) for field in rule.group_by)
+                values = tuple(rule.column(field, name) for field in rule.fields)
+                relations.append(self._inner(inner, scope, rule.bit(place), group, values, carried))
         # Distinct alerts may stand for one and the same event.
         counts_alerts = rule.kind == "event_count" and self.chained(rule)
         return together(relations) if counts_alerts else merged(relations)
@@ -199,6 +194,8 @@ class Compiler:
             "g": picked(group, needed),
             "v": picked(values, needed),
             "t": "t",
+            "o": "o",
+            "ws": "ws",
             "x": "x",
             "new": "toUInt8(newest >= b)",
             "mask": f"toUInt64({1 << bit})",

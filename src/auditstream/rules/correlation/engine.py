@@ -30,11 +30,11 @@ from auditstream.rules.correlation.scope import (
     EPOCH,
     Scope,
     length,
-    literal,
     microseconds,
     stretches,
 )
 from auditstream.rules.correlation.search import Ask, Question, search
+from auditstream.store.sql import literal
 
 PLACE: Final = (
     "stream",
@@ -66,8 +66,8 @@ class CorrelationEngine:
     single-event rule. Events that occurred before `since` are left out, and so are hits before
     it: enabling a rule on an old table raises no alert for what was there.
 
-    A rule that the store refuses has no matches in that evaluation, and stands in `refusals`; the
-    others are not concerned.
+    Rules of `silent` are looked at only for those that refer to them. A rule that the store refuses
+    has no matches in that evaluation, and stands in `refusals`; the others are not concerned.
 
     Nothing is kept between calls but which values are known, see `Familiar`. An evaluation that is
     repeated, after a crash for example, finds alerts of the same ids. Of two workers that append at
@@ -82,6 +82,7 @@ class CorrelationEngine:
         database: str,
         since: datetime = EPOCH,
         refusals: Refusals | None = None,
+        silent: frozenset[str] = frozenset(),
     ) -> None:
         self._compiler = Compiler(linked, predicates)
         self._linked = linked
@@ -92,7 +93,9 @@ class CorrelationEngine:
         self._refusals = refusals or Refusals()
         self._familiar = Familiar()
         self._rules = {
-            rule.header.name: rule for rule in linked.rules.values() if not waits(rule, linked)
+            name: rule
+            for name, rule in linked.rules.items()
+            if name not in silent and not waits(rule, linked)
         }
 
     @property

@@ -12,8 +12,9 @@ from typing import Final
 
 from auditstream.rules.correlation.model import Absence, EffectiveAccess, FirstSeen
 from auditstream.rules.correlation.occurrences import one_of
-from auditstream.rules.correlation.scope import Scope, length, literal
+from auditstream.rules.correlation.scope import Scope, length, moment_sql
 from auditstream.rules.correlation.windows import FAR
+from auditstream.store.sql import literal
 
 NAMED: Final = (
     "Tuple(t Int64, id String, topic String, part Int32, off Int64, ws String, late Bool)"
@@ -34,21 +35,24 @@ _WAYS: Final = {
 
 def first_seen(rule: FirstSeen, rows: str, scope: Scope) -> str:
     """Fire at occurrences whose values are new."""
-    frame = "ORDER BY t, x ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+    frame = "ORDER BY t, o ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
     seen = f"lagInFrame(t, 1, toInt64(0)) OVER (PARTITION BY g, v {frame})"
     earlier = f"lagInFrame(t, 1, toInt64(0)) OVER (PARTITION BY g {frame})"
     since = f"t - {length(rule.history)}"
-    homes = "1" if scope.homes is None else one_of("e.workspace_id", scope.homes)
+    # A log that is younger says nothing; only its part so far back is read.
+    known = f"e.occurred_at <= {moment_sql(scope.hits[1] - length(rule.learning))}"
+    if scope.homes is not None:
+        known += f" AND {one_of('e.workspace_id', scope.homes)}"
     first = "toUnixTimestamp64Micro(min(e.occurred_at))"
     oldest = (
         f"SELECT toString(e.workspace_id) AS ws, {first} AS oldest "
-        f"FROM {scope.database}.events AS e WHERE {homes} GROUP BY e.workspace_id"
+        f"FROM {scope.database}.events AS e WHERE {known} GROUP BY e.workspace_id"
     )
     return (
         "SELECT arrayConcat(g, v) AS g, t AS b, t, 1 AS n, x, if(new, t, 0) AS newest, "
-        f"{NOTHING_TOLD} FROM (SELECT *, x.ws AS ws, {seen} AS seen, {earlier} AS earlier "
+        f"{NOTHING_TOLD} FROM (SELECT *, {seen} AS seen, {earlier} AS earlier "
         f"FROM ({rows})) AS r "
-        f"INNER JOIN ({oldest}) AS o ON o.ws = r.ws "
+        f"INNER JOIN ({oldest}) AS log ON log.ws = r.ws "
         f"WHERE seen < {since} AND oldest <= t - {length(rule.learning)}"
         f"{'' if rule.new_groups else f' AND earlier >= {since}'}"
     )
@@ -59,7 +63,7 @@ def absence(rule: Absence, rows: str) -> str:
     span = length(rule.timespan)
     # Backwards, so that the frame only ever grows.
     after = (
-        "PARTITION BY g ORDER BY t DESC, x DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+        "PARTITION BY g ORDER BY t DESC, o DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
     )
     following = f"min(if(bitTest(mask, 1), t, {FAR})) OVER ({after})"
     return (

@@ -145,6 +145,26 @@ class Correlation:
         """Return the field of the events of `rule` that a name of group_by or fields means."""
         return self.aliases.get(name, {}).get(rule, name)
 
+    def bit(self, place: int) -> int:
+        """Return the bit of the mask that stands for the rule at a place of `rules`.
+
+        Where it does not matter of which rule an event is, all have the same one.
+        """
+        return place if self.kind in {"temporal", "temporal_ordered"} else 0
+
+    @cached_property
+    def least(self) -> int:
+        """The least number of events of its group that a window with a hit holds.
+
+        1 where that is not known: with a condition over rules, or an upper bound alone.
+        """
+        lower = (
+            bound.number + (bound.operator == "gt")
+            for bound in self.bounds
+            if bound.operator in {"gt", "gte", "eq"}
+        )
+        return 1 if self.term is not None else max((1, *lower))
+
 
 @dataclass(frozen=True)
 class FirstSeen:

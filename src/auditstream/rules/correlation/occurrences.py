@@ -1,26 +1,35 @@
 """Occurrences: the events that a rule over several events looks at, as a relation in SQL.
 
 Its columns: `g`, the values of the group; `v`, the values that are counted; `t`, occurred_at in
-microseconds; `x`, the event: its place in Kafka, workspace, id, arrival; `new`, whether it is one
-of those the evaluation is about; `mask`, a bit for each of the rules that it is an event of; `c`,
-values for a rule that refers to this one; `k`, what it is counted as.
+microseconds; `o`, the place in Kafka, by which events of one instant are ordered; `ws`, the
+workspace; `x`, the event: its place, workspace, id, arrival; `new`, whether it is one of those the
+evaluation is about; `mask`, a bit for each of the rules that it is an event of; `c`, values for a
+rule that refers to this one; `k`, what it is counted as. A query that does not use one does not
+read it.
 """
 # ruff: noqa: S608 - names are those of columns, values are literals
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
-from auditstream.rules.correlation.scope import Scope, literal, moment_sql
+from auditstream.rules.correlation.model import Correlation
+from auditstream.rules.correlation.scope import Dense, Scope, moment_sql
 from auditstream.rules.fields import metadata_key
+from auditstream.store.sql import hashes, literal
 
 MAX_VALUES: Final = 2_000
 """Values of a field of groups that are named in a query; of more, none is."""
 
+TIME: Final = "toUnixTimestamp64Micro(e.occurred_at)"
+PLACE: Final = (
+    "CAST((toString(e.stream), e.kafka_partition, e.kafka_offset), "
+    "'Tuple(stream String, part Int32, off Int64)')"
+)
 EVENT: Final = (
     "CAST((toString(e.stream), e.kafka_partition, e.kafka_offset, toString(e.kafka_topic), "
     "toString(e.workspace_id), e.event_id, toUnixTimestamp64Micro(e.ingested_at), e.is_late), "
@@ -42,22 +51,47 @@ class Source:
     carried: tuple[str, ...] = ()
 
 
-def scan(source: Source, scope: Scope) -> str:
-    """Return the occurrences of events that meet one of the predicates of a source."""
-    bits = _by_bit(source).items()
+def sources(
+    rule: Correlation, predicates: Mapping[str, str], carried: tuple[str, ...] = ()
+) -> list[Source]:
+    """Return the single-event rules of a correlation, those together whose events are read alike.
+
+    `predicates` are conditions over `e` by the name of the single-event rule.
+    """
+    alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[tuple[int, str]]] = {}
+    for place, name in enumerate(rule.rules):
+        if name in predicates:
+            group, values = (
+                tuple(rule.column(field, name) for field in fields)
+                for fields in (rule.group_by, rule.fields)
+            )
+            alike.setdefault((group, values), []).append((rule.bit(place), predicates[name]))
+    return [Source(tuple(rules), *fields, carried) for fields, rules in alike.items()]
+
+
+def scan(source: Source, scope: Scope, dense: Dense | None = None) -> str:
+    """Return the occurrences of events that meet one of the predicates of a source.
+
+    With `dense`, of those there alone, and perhaps of some others.
+    """
     columns = {
         "g": array(source.group),
         "v": array(source.values),
-        "t": "toUnixTimestamp64Micro(e.occurred_at)",
+        "t": TIME,
+        "o": PLACE,
+        "ws": "toString(e.workspace_id)",
         "x": EVENT,
         "new": f"toUInt8({scope.new})" if scope.new else "toUInt8(1)",
-        "mask": f"toUInt64({' + '.join(f'if({either}, {1 << bit}, 0)' for bit, either in bits)})",
+        "mask": mask(source),
         "c": array(source.carried),
         "k": "toString(e.event_id)",
     }
+    where = conditions(source, scope)
+    if dense is not None:
+        where = [*_within(dense, source), *where]
     return (
         f"SELECT {', '.join(f'{value} AS {name}' for name, value in columns.items())} "
-        f"FROM {scope.database}.events AS e WHERE {' AND '.join(conditions(source, scope))}"
+        f"FROM {scope.database}.events AS e WHERE {' AND '.join(where)}"
     )
 
 
@@ -69,13 +103,31 @@ def conditions(source: Source, scope: Scope) -> list[str]:
     return [*_times(scope), *_wanted(source.group, scope), met, *present]
 
 
+def mask(source: Source) -> str:
+    """Return a number with the bits of the rules that an event of a source is one of."""
+    bits = _by_bit(source).items()
+    return f"toUInt64({' + '.join(f'if({either}, {1 << bit}, 0)' for bit, either in bits)})"
+
+
+def home(group: Sequence[str]) -> str:
+    """Return the workspace of all events of a group, empty where they may be of several."""
+    return "e.workspace_id" if "workspace_id" in group else "''"
+
+
+def key(group: Sequence[str], width: int | None = None) -> str:
+    """Return a hash of the group of an event; with `width`, of its piece of time as well."""
+    of = f"cityHash64({', '.join(map(text, group)) or 0})"
+    return of if width is None else f"cityHash64({of}, {_piece(width)})"
+
+
 def merged(relations: Sequence[str]) -> str:
     """Return the occurrences of several relations, each event of a group and its values once."""
     if len(relations) == 1:
         return relations[0]
     return (
-        "SELECT g, v, t, x, max(new) AS new, groupBitOr(mask) AS mask, any(c) AS c, any(k) AS k "
-        f"FROM ({together(relations)}) GROUP BY g, v, t, x"
+        "SELECT g, v, t, o, any(ws) AS ws, any(x) AS x, max(new) AS new, "
+        f"groupBitOr(mask) AS mask, any(c) AS c, any(k) AS k "
+        f"FROM ({together(relations)}) GROUP BY g, v, t, o"
     )
 
 
@@ -110,6 +162,21 @@ def read_column(column: str) -> str:
 def array(columns: Sequence[str]) -> str:
     """Return the values of columns as an array of texts."""
     return f"[{', '.join(map(text, columns))}]" if columns else "emptyArrayString()"
+
+
+def _within(dense: Dense, source: Source) -> list[str]:
+    if not dense.keys:
+        return ["0"]
+    where = [f"{key(source.group, dense.width)} IN ({hashes(dense.keys)})"]
+    if dense.places is not None:
+        # The table is ordered by workspace and time: a set of these leaves little of it to read.
+        places = ", ".join(f"({literal(home)}, {piece})" for home, piece in dense.places)
+        where.insert(0, f"({home(source.group)}, {_piece(dense.width)}) IN ({places})")
+    return where
+
+
+def _piece(width: int) -> str:
+    return f"intDiv({TIME}, {width})"
 
 
 def _times(scope: Scope) -> list[str]:

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from auditstream.rules.correlation.link import Linked
-from auditstream.rules.correlation.model import Bound, CompoundRule, Correlation, EffectiveAccess
-from auditstream.rules.correlation.occurrences import Source, one_of, scan, together
-from auditstream.rules.correlation.scope import Scope, length, literal
+from auditstream.rules.correlation.model import CompoundRule, Correlation, EffectiveAccess
+from auditstream.rules.correlation.occurrences import one_of, scan, sources, together
+from auditstream.rules.correlation.scope import Scope, length
 from auditstream.rules.correlation.search import Ask, Question
+from auditstream.store.sql import literal
 
 
 def plausible(
@@ -70,9 +71,7 @@ def _probes(
     if not inner:
         yield _probe(predicates, rule, rule.header.name, scope)
         return
-    needs_all = rule.kind in {"temporal", "temporal_ordered"} and _least(rule.bounds) == len(
-        rule.rules
-    )
+    needs_all = rule.kind in {"temporal", "temporal_ordered"} and rule.least == len(rule.rules)
     if not needs_all and len(inner) < len(rule.rules):
         return
     # Where all are needed, the first one tells enough.
@@ -88,22 +87,14 @@ def _probe(predicates: Mapping[str, str], rule: Correlation, name: str, scope: S
 
     Time is cut into pieces of one timespan; a window lies within two that are neighbours.
     """
-    temporal = rule.kind in {"temporal", "temporal_ordered"}
-    alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[tuple[int, str]]] = {}
-    for place, other in enumerate(rule.rules):
-        group, values = (
-            tuple(rule.column(field, other) for field in fields)
-            for fields in (rule.group_by, rule.fields)
-        )
-        alike.setdefault((group, values), []).append((place * temporal, predicates[other]))
-    rows = together([scan(Source(tuple(met), *fields), scope) for fields, met in alike.items()])
+    rows = together([scan(source, scope) for source in sources(rule, predicates)])
     counts = {"event_count": "count()", "value_count": "uniqExact(v)"}
     piece = f"intDiv(t, {length(rule.timespan)})"
     return (
         f"SELECT DISTINCT {literal(name)} AS rule, g AS group_values "
         f"FROM (SELECT g, v, mask, arrayJoin([{piece}, {piece} + 1]) AS piece FROM ({rows})) "
         f"GROUP BY g, piece HAVING {counts.get(rule.kind, 'bitCount(groupBitOr(mask))')} "
-        f">= {_least(rule.bounds)}"
+        f">= {rule.least}"
     )
 
 
@@ -142,8 +133,3 @@ def _ever_large(rule: EffectiveAccess, scope: Scope, touched: Mapping[str, int])
 
 def _array(values: Iterable[str]) -> str:
     return f"[{', '.join(map(literal, values))}]"
-
-
-def _least(bounds: Sequence[Bound]) -> int:
-    """Return the least count that meets growing bounds."""
-    return max(bound.number + (bound.operator == "gt") for bound in bounds)

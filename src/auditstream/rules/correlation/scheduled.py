@@ -25,8 +25,9 @@ class ScheduledRules:
     bound, or a `not`. A hit is judged `settle` after its moment, so that events of that moment have
     arrived. The first call looks at the hits of the last `catch_up`, each later one at those since
     the call before, but none before `since`: no state need survive a restart, and none is missed
-    that is not longer than `catch_up`. A rule that the store refuses stands in `refusals` and is
-    asked for the same hits again, no further back than `catch_up`. One thread at a time.
+    that is not longer than `catch_up`. Rules of `silent` are left out. A rule that the store
+    refuses stands in `refusals` and is asked for the same hits again, no further back than
+    `catch_up`. One thread at a time.
     """
 
     def __init__(
@@ -39,9 +40,14 @@ class ScheduledRules:
         settle: timedelta = SETTLE,
         catch_up: timedelta = CATCH_UP,
         refusals: Refusals | None = None,
+        silent: frozenset[str] = frozenset(),
     ) -> None:
         self._compiler = Compiler(linked, predicates)
-        self._rules = tuple(rule for rule in linked.rules.values() if waits(rule, linked))
+        self._rules = tuple(
+            rule
+            for name, rule in linked.rules.items()
+            if name not in silent and waits(rule, linked)
+        )
         self._ask = ask
         self._database = database
         self._since = since

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -21,13 +21,27 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
+class Dense:
+    """Pieces of time, `width` microseconds long and counted from 1970-01-01, and groups in them.
+
+    `keys` are hashes of group and piece. `places` are their workspaces, empty where a group may be
+    of several, with the number of the piece; None if these are too many to name.
+    """
+
+    width: int
+    keys: tuple[int, ...]
+    places: tuple[tuple[str, int], ...] | None
+
+
+@dataclass(frozen=True)
 class Scope:
     """Events of the times `read`, in search of hits at the times `hits`.
 
     `read` reaches far enough around `hits` for every window. With `groups`, values of the rule's
     group, and `workspaces`, other events are left out. With `new`, a predicate over `e`, only
     windows that hold such an event are wanted; these are of the workspaces `homes`, and about the
-    groups `touched`, each with the time of the newest of them.
+    groups `touched`, each with the time of the newest of them. `dense` tells of correlations,
+    by name, where all events lie that may matter to them.
     """
 
     database: str
@@ -38,6 +52,7 @@ class Scope:
     new: str | None = None
     homes: tuple[str, ...] | None = None
     touched: Mapping[str, int] | None = None
+    dense: Mapping[str, Dense] = field(default_factory=dict)
 
 
 def microseconds(moment: datetime) -> int:
@@ -68,12 +83,6 @@ def stretches(
     firsts = at[[0, *(widest + 1)]] - before
     lasts = at[[*widest, -1]] + after
     return tuple(zip(firsts.tolist(), lasts.tolist(), strict=True))
-
-
-def literal(text: str) -> str:
-    """Return a text as a literal."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\0")
-    return f"'{escaped}'"
 
 
 def moment_sql(number: int) -> str:

@@ -19,10 +19,10 @@ from auditstream.rules.correlation.occurrences import one_of, together
 from auditstream.rules.correlation.scope import (
     Scope,
     length,
-    literal,
     moment,
     moment_sql,
 )
+from auditstream.store.sql import literal
 
 Ask: TypeAlias = Callable[[str], pl.DataFrame]
 """Sends a query to ClickHouse and returns its rows; blocks, and raises what the store raises."""

@@ -78,7 +78,7 @@ def in_order(rows: str, rules: int, span: int) -> str:
     From rule to rule, each event takes over the latest beginning among those before it: of all
     sequences that end at an event, that is the shortest one.
     """
-    before = "PARTITION BY g ORDER BY t, x ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+    before = "PARTITION BY g ORDER BY t, o ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
     chain = f"SELECT *, if(bitTest(mask, 0), t, 0) AS begun_0 FROM ({rows})"
     for bit in range(1, rules):
         begun = f"max(begun_{bit - 1}) OVER ({before})"
