@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from threading import Event as Flag
+from threading import Thread
 from typing import Any
 
 import polars as pl
@@ -22,7 +23,9 @@ from auditstream.store.append import append_events
 from auditstream.store.columns import EVENT_SCHEMA
 from auditstream.store.connection import Store
 from auditstream.store.correlate import asker
+from auditstream.store.sql import URGENT
 from tests.rules.correlation.documents import correlation, extension, linked
+from tests.stack.poll import eventually
 from tests.store.rows import START, STREAM, event_rows
 
 PREDICATES = {name: f"e.action = '{name}'" for name in ("give", "take", "read")}
@@ -462,6 +465,17 @@ def test_effective_access_through_a_large_group(access: Store) -> None:
     matches = log.append((5, "give"), **group)
     assert refusals.reasons == {}
     assert [match.group["member_id"] for match in matches] == ["before", "eve", "same"]
+
+
+def test_goes_on_beside_look_ups(store: Store) -> None:
+    """A query makes way for a look-up, but does not use its time up in waiting for the end."""
+    look_up = Thread(target=lambda: store.query_frame("SELECT sleep(2)", settings=URGENT))
+    look_up.start()
+    running = "SELECT count() FROM system.processes WHERE query LIKE 'SELECT sleep(%'"
+    eventually(lambda: store.query_frame(running).item() == 1, within=2, what="the look-up")
+    blocks = "SELECT sum(number) FROM numbers(1_000_000) SETTINGS max_block_size = 50000"
+    assert asker(store, max_seconds=1)(blocks).item() == 499_999_500_000
+    look_up.join()
 
 
 def test_queries_change_nothing(store: Store) -> None:

@@ -74,6 +74,18 @@ async def test_taken_when_hurried() -> None:
     assert len(await taking) == 1
 
 
+async def test_the_last_of_a_backlog_does_not_wait_for_those_before() -> None:
+    """What one append leaves over goes when its last slice is due, though its first is not."""
+    lane = Lane(HELD)
+    for number in range(1, 4):
+        lane.add(piece(10, number * 10))
+    lane.add(piece(10, 40, due_in=0.0))
+    lane.hurry_by(time.monotonic())
+    assert len(await lane.take(20)) == 2
+    lane.landed()
+    assert len(await asyncio.wait_for(lane.take(1_000), 5)) == 2
+
+
 async def test_larger_than_the_limit() -> None:
     """A slice larger than the limit is taken alone."""
     lane = Lane(HELD)

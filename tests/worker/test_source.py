@@ -180,6 +180,20 @@ async def test_back_pressure_keeps_the_place(settings: Settings) -> None:
     assert "lost" not in owner.told
 
 
+async def test_goes_on_when_one_of_two_is_taken(settings: Settings) -> None:
+    """After a pause in the middle of a backlog the next full fetch comes while one still waits."""
+    publish(settings, 1_000)
+    async with running(settings, Owner(), lambda _: {}) as source:
+        fetches = aiter(source)
+        await anext(fetches)
+        await asyncio.sleep(2.5)  # longer than its patience: the partitions are paused
+        assert source.unread == 2
+        await anext(fetches)
+        async with asyncio.timeout(5):
+            while source.unread < 2:  # noqa: ASYNC110  no event tells of it
+                await asyncio.sleep(0.02)
+
+
 async def test_reassign_starts_again(settings: Settings) -> None:
     """A partition that is reassigned starts from the watermark under another number."""
     publish(settings, 20)

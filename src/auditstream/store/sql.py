@@ -19,8 +19,9 @@ LONG_QUERY: Final[Mapping[str, int]] = {
 """Settings under which a query may hold thousands of values."""
 
 URGENT: Final[Mapping[str, int]] = {"priority": 1}
-PATIENT: Final[Mapping[str, int]] = {"priority": 2}
-"""A patient query pauses while an urgent one runs on the same server."""
+PATIENT: Final[Mapping[str, int]] = {"priority": 2, "low_priority_query_wait_time_ms": 10}
+"""A patient query pauses while an urgent one runs on the same server, so many milliseconds between
+two blocks: with the second of the default it starved beside look-ups that never cease."""
 
 
 def literal(text: str) -> str:

@@ -96,11 +96,15 @@ class Intake:
         return self.source.running
 
     @property
-    def _lagging(self) -> bool:
-        """Whether reading or storing lags: the last fetch was full, or much waits to be stored."""
+    def _reading_lags(self) -> bool:
+        """Whether the last fetch was full, and more may follow at once."""
         more = self.source.unread > 0 or time.monotonic() < self._full_at + FULL_SECONDS
-        reading = self._full_at > -inf and more
-        return reading or self._lanes.rows > self._settings.fetch_rows
+        return self._full_at > -inf and more
+
+    @property
+    def _lagging(self) -> bool:
+        """Whether reading lags, or much waits to be stored, as it does under any high load."""
+        return self._reading_lags or self._lanes.rows > self._settings.fetch_rows
 
     async def start(self) -> None:
         """Join the group and begin to read."""
@@ -207,7 +211,7 @@ class Intake:
         While reading lags, what is missing may only be on its way, and is waited for.
         """
         while not await asyncio.to_thread(self._stopping.wait, CLOCK_SECONDS):
-            if self._lagging or not self.source.holds_partitions:
+            if self._reading_lags or not self.source.holds_partitions:
                 continue
             with suppress(AbandonedError):
                 correlator = self._rules.in_force.correlator

@@ -90,7 +90,7 @@ class Lane:
         self.drain()
 
     async def take(self, rows: int) -> list[Slice]:
-        """Wait until `rows` are queued, the oldest is due or hurried, or the lane is to end.
+        """Wait until `rows` are queued, one is due or hurried, or the lane is to end.
 
         Returns slices of up to `rows` rows, at least one; none when the lane is to end. They
         count as in flight until `landed`.
@@ -99,7 +99,9 @@ class Lane:
             self._changed.clear()
             wait = None
             if self._slices:
-                wait = min(self._due, self._slices[0].due) - time.monotonic()
+                # The last one of a backlog is due before those that came in it.
+                due = min(self._due, *(item.due for item in self._slices))
+                wait = due - time.monotonic()
                 if wait <= 0 or self.queued >= rows:
                     break
             try:

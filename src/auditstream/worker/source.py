@@ -176,8 +176,11 @@ class RecordSource:
         while (item := await self._fetches.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
-            yield item
-            self._count_unread(-1)
+            try:
+                yield item
+            finally:
+                # Whoever stops here as well: a fetch that counts for ever would end reading.
+                self._count_unread(-1)
 
     # What follows runs on the consumer's thread.
 
@@ -207,7 +210,10 @@ class RecordSource:
         self._measure_lag(consumer)
         self._pause_or_resume(consumer, self._wait_for_room())
         messages = consumer.consume(self._settings.fetch_rows, self._settings.fetch_seconds)
-        self._handover = HANDOVER if len(messages) >= self._settings.fetch_rows else 1
+        if messages:
+            # None come while partitions are paused, which tells nothing of what there is to read.
+            full = len(messages) >= self._settings.fetch_rows
+            self._handover = HANDOVER if full else 1
         fetch = self._fetch(messages)
         if fetch is not None:
             self._count_unread(1)
