@@ -32,6 +32,13 @@ class Pending(NamedTuple):
     roles: pl.DataFrame
     read: Callable[[pl.Series], pl.DataFrame]
 
+    @classmethod
+    def of(
+        cls, events: pl.DataFrame, roles: pl.DataFrame, read: Callable[[pl.Series], pl.DataFrame]
+    ) -> Pending:
+        """Return what must be known of `events`, with their `roles` and what reads them."""
+        return cls(_hashes(events["event_id"]), roles, read)
+
 
 class Memory:
     """Makes out of events what must be known of them while they are pending."""
@@ -72,7 +79,7 @@ class PendingHistory:
     def _pending_by_id(self, event_ids: pl.Series) -> pl.DataFrame:
         pending = self._pending()
         alike = pl.concat([NO_IDS, *(item.ids for item in pending)]).is_in(
-            event_ids.hash().implode()
+            _hashes(event_ids).implode()
         )
         found, end = [pl.DataFrame(schema=PAYLOAD_SCHEMA)], 0
         for item in pending:
@@ -93,6 +100,10 @@ class PendingHistory:
         found = pl.concat(pending).join(wanted, on=list(MARKS))
         roles = [part.select(list(ROLE_SCHEMA)) for part in (found, self._stored.roles(keys))]
         return pl.concat(roles)
+
+
+def _hashes(event_ids: pl.Series) -> pl.Series:
+    return event_ids.hash()
 
 
 def _marks(keys: pl.DataFrame) -> list[pl.Series]:

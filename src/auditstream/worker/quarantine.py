@@ -49,11 +49,8 @@ def process_all(
         log.warning("pipeline_failed", records=len(records), error=repr(error))
     middle = len(records) // 2
     first = process_all(pipeline, records.part(0, middle), history)
-    pending = Pending(
-        first.events["event_id"].hash(),
-        Memory(pipeline.catalogue).roles(first.events),
-        first.events.select(PAYLOAD).filter,
-    )
+    roles = Memory(pipeline.catalogue).roles(first.events)
+    pending = Pending.of(first.events, roles, first.events.select(PAYLOAD).filter)
     seen = PendingHistory(history, lambda: [pending])
     second = process_all(pipeline, records.part(middle, len(records)), seen)
     return Processed(

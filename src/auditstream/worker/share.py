@@ -94,7 +94,7 @@ def _share(
     if events is None:
         return Share(None, None, rejects)
     sealed = seal(events)
-    pending = Pending(events["event_id"].hash(), roles, partial(sealed.frame, PAYLOAD))
+    pending = Pending.of(events, roles, partial(sealed.frame, PAYLOAD))
     return Share(sealed, pending, rejects, candidates)
 
 
